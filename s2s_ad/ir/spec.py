@@ -1,0 +1,69 @@
+"""What a signature says of one argument: its pytree structure and, for each leaf, its type.
+
+Enters: nothing.  Leaves: frozen, hashable `Spec` trees; the builder reads them, `build.signature` makes them of values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from s2s_ad.ir.types import Type
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A number or an array."""
+
+    type: Type
+
+
+class Static:
+    """A value that is part of the signature itself: None, a bool, a string, a function, any other passive object.
+
+    Equal by value for None, bool, str, bytes and enums, else by identity.
+    """
+
+    __slots__ = ("key", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        by_value = value is None or isinstance(value, bool | str | bytes)
+        self.key: Any = (type(value), value) if by_value else id(value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Static) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Static({self.value!r})"
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list or a tuple."""
+
+    kind: Literal["list", "tuple"]
+    items: tuple[Spec, ...]
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A dict; keys keep their order."""
+
+    keys: tuple[Any, ...]
+    items: tuple[Spec, ...]
+
+
+@dataclass(frozen=True)
+class Fields:
+    """A named tuple, a dataclass, or a simple object whose attributes are its `__dict__`."""
+
+    cls: type
+    names: tuple[str, ...]
+    items: tuple[Spec, ...]
+
+
+Spec = Leaf | Static | Items | Mapping | Fields
