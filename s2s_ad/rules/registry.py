@@ -3,26 +3,45 @@
 Enters: rules, written as small runnable functions.  Leaves: `rule_for(function)`.
 
 A rule reads like the mathematics. Its parameters are the operands, the result and the result's cotangent, then the options
-of the primal with the primal's own defaults; it returns one expression an operand:
+of the primal by the primal's own names and defaults; it returns one expression an operand:
 
-    @adjoint_of(np.multiply, multilinear=True, samples=...)
+    @adjoint_of(np.multiply, kind="multilinear", samples=...)
     def multiply(x, y, z, z_bar):
         return z_bar * y, z_bar * x
 
     derivative(np.tanh, "1 - y * y", samples=...)            # elementwise: x operand, y result
     derivative(np.hypot, "x / z", "y / z", samples=...)      # elementwise, two operands x, y, result z
+    derivative(np.log, "y_bar / x", samples=...)             # the cotangent written out, where that reads better
 
-Broadcasting, dtypes and complex conjugation are the transformation's business; no rule mentions them.
+What a rule may rely on:
+- An expression may have any shape from which broadcasting leads to the operand's or back: the transformation sums it over
+  the axes that the operand lacks (or has with length one), and broadcasts it over those that the expression lacks.
+- dtypes are cast to the operand's at the end; no rule mentions them.
+- Complex numbers: cotangents pair bilinearly, Re(sum(y_bar * y_dot)), as JAX's do, so a holomorphic rule is written as if
+  its numbers were real, and needs no conjugate. A real operand takes the real part. Functions that are not holomorphic
+  (`abs`, `real`, `imag`, `angle`, `conj`) write what this pairing gives, and say so.
+- `None` as an expression: no derivative flows to that operand (an index, a condition).
+- A result that is a tuple has a tuple of cotangents; parts that nothing uses arrive as zeros.
+- `sequence=True`: the first operand is a sequence of arrays, and its expression is a sequence of expressions.
+- A `*xs` parameter takes the operands that the primal takes so; its expressions follow the others, one each, in one tuple.
+- A function marked `@static` is evaluated while compiling when its arguments are known then.
+- `refuse("np.linalg.qr with mode='raw'", "Use mode='reduced'.")` where it is reached: MissingRule at the call's place.
+- `is_zero(v_bar)` folds: True if that part's cotangent (or that operand's tangent) is the constant 0, which is how one
+  that nothing uses arrives. For rules in which `0 * inf` would give NaN, such as eigenvectors of equal eigenvalues.
+
+Rules for SciPy are loaded when one of its functions is first looked up; `lookup.py` says how.
 """
 
 from __future__ import annotations
 
 import inspect
+import linecache
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from s2s_ad.errors import SignatureError
+from s2s_ad.rules.lookup import key_of, load_family
 
 Kind = Literal["elementwise", "linear", "multilinear", "general"]
 
@@ -38,6 +57,7 @@ class Sample:
 
 
 SampleMaker = Callable[[], Sequence[Sample]]
+Binder = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +68,8 @@ class Rule:
           "linear" (the tangent is the function itself applied to the tangent of its first operand),
           "multilinear" (the tangent is the sum over operands), "general" (a tangent is written beside it, if at all).
     view: the result may be a view of the first operand.
+    sequence: the first operand is a sequence of arrays.
+    binder: takes the call's arguments as the primal does, and gives (operands, options); by default the primal's signature.
     """
 
     primal: Callable[..., Any]
@@ -61,12 +83,21 @@ class Rule:
     samples: SampleMaker
     variadic: bool = False
     view: bool = False
+    sequence: bool = False
+    binder: Binder | None = None
+
+    def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The operands and the options of a call of the primal; options that were not given are absent."""
+        if self.binder is not None:
+            return self.binder(*args, **kwargs)
+        return _bind_by_signature(self, args, kwargs)
 
 
 _RULES: dict[Any, Rule] = {}
 _PASSIVE: set[Any] = set()
 _COMPOSITES: dict[Any, tuple[Callable[..., Any], SampleMaker]] = {}
 _REFUSED: dict[Any, str] = {}
+_STATIC: set[Any] = set()
 
 
 def adjoint_of(
@@ -76,14 +107,28 @@ def adjoint_of(
     kind: Kind = "general",
     tangent: Callable[..., Any] | None = None,
     view: bool = False,
+    sequence: bool = False,
+    binder: Binder | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function as the adjoint of `primal`."""
 
     def register(adjoint: Callable[..., Any]) -> Callable[..., Any]:
         operands, result, cotangent, options, variadic = _shape_of_rule(adjoint)
         maker = samples if callable(samples) else lambda: samples
-        _RULES[primal] = Rule(
-            primal, adjoint, operands, result, cotangent, options, kind, tangent, maker, variadic, view
+        _RULES[key_of(primal)] = Rule(
+            primal,
+            adjoint,
+            operands,
+            result,
+            cotangent,
+            options,
+            kind,
+            tangent,
+            maker,
+            variadic,
+            view,
+            sequence,
+            binder,
         )
         return adjoint
 
@@ -106,22 +151,62 @@ def _shape_of_rule(
     return tuple(names[:-2]), names[-2], names[-1], options, variadic
 
 
+def _bind_by_signature(
+    rule: Rule, args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    signature = _signature(rule.primal)
+    if signature is None or rule.variadic:
+        count = len(args) if rule.variadic else len(rule.operands)
+        names = list(rule.options)
+        positional = dict(zip(names, args[count:], strict=False))
+        return tuple(args[:count]), positional | kwargs
+    bound = signature.bind(*args, **kwargs)
+    operands: list[Any] = []
+    options: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            options |= bound.arguments.get(name, {})
+        elif len(operands) < len(rule.operands) and parameter.kind is not parameter.KEYWORD_ONLY:
+            if name in bound.arguments or parameter.default is not parameter.empty:
+                operands.append(bound.arguments.get(name, parameter.default))
+        elif name in bound.arguments:
+            options[name] = bound.arguments[name]
+    return tuple(operands), options
+
+
+def unhandled_options(rule: Rule, options: dict[str, Any]) -> list[str]:
+    """The options of a call that the rule does not know and that do not have the primal's own default: to be refused."""
+    signature = _signature(rule.primal)
+    defaults = {} if signature is None else {n: p.default for n, p in signature.parameters.items()}
+    return [n for n, v in options.items() if n not in rule.options and defaults.get(n, _UNSET) is not v]
+
+
+_UNSET = object()
+
+
+def _signature(function: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
 def derivative(primal: Callable[..., Any], *partials: str, samples: SampleMaker | Sequence[Sample] = ()) -> None:
     """Register an elementwise function by its partial derivatives, written over `x` (and `y`), with the result last."""
     names = ("x", "y", "z", "w")[: len(partials) + 1]
     result = names[-1]
-    body = ", ".join(f"{result}_bar * ({partial})" for partial in partials)
+    cotangent = f"{result}_bar"
+    body = ", ".join(partial if cotangent in partial else f"{cotangent} * ({partial})" for partial in partials)
     text = f"def {primal.__name__}({', '.join(names)}, {result}_bar):\n    return {body}\n"
     frame = inspect.currentframe()
     assert frame is not None and frame.f_back is not None
     filename = f"<s2s_ad rule {primal.__module__}.{primal.__name__}>"
-    adjoint = _function_from_text(text, primal.__name__, filename, frame.f_back.f_globals)
+    adjoint = function_from_text(text, primal.__name__, filename, frame.f_back.f_globals)
     adjoint_of(primal, samples=samples, kind="elementwise")(adjoint)
 
 
-def _function_from_text(text: str, name: str, filename: str, globals_: dict[str, Any]) -> Callable[..., Any]:
-    import linecache
-
+def function_from_text(text: str, name: str, filename: str, globals_: dict[str, Any]) -> Callable[..., Any]:
+    """The function that `text` defines; its source stays readable through `inspect`."""
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     scope: dict[str, Any] = {}
     exec(compile(text, filename, "exec"), globals_, scope)
@@ -134,7 +219,7 @@ def composite(primal: Callable[..., Any], *, samples: SampleMaker | Sequence[Sam
 
     def register(definition: Callable[..., Any]) -> Callable[..., Any]:
         maker = samples if callable(samples) else lambda: samples
-        _COMPOSITES[primal] = (definition, maker)
+        _COMPOSITES[key_of(primal)] = (definition, maker)
         return definition
 
     return register
@@ -142,29 +227,49 @@ def composite(primal: Callable[..., Any], *, samples: SampleMaker | Sequence[Sam
 
 def passive(*functions: Any) -> None:
     """Register functions through which no derivative flows (zero is their derivative, or they give no float)."""
-    _PASSIVE.update(functions)
+    _PASSIVE.update(key_of(function) for function in functions)
 
 
 def refused(function: Any, why: str) -> None:
     """Register a function that has no derivative here, with the reason and the remedy."""
-    _REFUSED[function] = why
+    _REFUSED[key_of(function)] = why
+
+
+def same_as(alias: Any, original: Any) -> None:
+    """Register `alias`, another function object that computes what `original` does, with the same rule or definition."""
+    if key_of(original) in _RULES:
+        _RULES[key_of(alias)] = replace(_RULES[key_of(original)], primal=alias)
+    else:
+        _COMPOSITES[key_of(alias)] = _COMPOSITES[key_of(original)]
+
+
+def static(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a pure function of shapes and options, which the compiler evaluates when all its arguments are known."""
+    _STATIC.add(function)
+    return function
+
+
+def is_static(function: Any) -> bool:
+    return _hashable(function) and function in _STATIC
 
 
 def rule_for(function: Any) -> Rule | None:
-    return _RULES.get(function) if _hashable(function) else None
+    key = _look_up(_RULES, function)
+    return None if key is None else _RULES[key]
 
 
 def composite_for(function: Any) -> Callable[..., Any] | None:
-    entry = _COMPOSITES.get(function) if _hashable(function) else None
-    return entry[0] if entry else None
+    key = _look_up(_COMPOSITES, function)
+    return None if key is None else _COMPOSITES[key][0]
 
 
 def is_passive(function: Any) -> bool:
-    return _hashable(function) and function in _PASSIVE
+    return _look_up(_PASSIVE, function) is not None
 
 
 def refusal_of(function: Any) -> str | None:
-    return _REFUSED.get(function) if _hashable(function) else None
+    key = _look_up(_REFUSED, function)
+    return None if key is None else _REFUSED[key]
 
 
 def all_rules() -> dict[Any, Rule]:
@@ -177,6 +282,16 @@ def all_composites() -> dict[Any, tuple[Callable[..., Any], SampleMaker]]:
 
 def all_passive() -> set[Any]:
     return set(_PASSIVE)
+
+
+def _look_up(table: Any, function: Any) -> Any:
+    """The key of `function` if it is in `table`, else None."""
+    key = key_of(function)
+    if not _hashable(key):
+        return None
+    if key not in table:
+        load_family(function)
+    return key if key in table else None
 
 
 def _hashable(function: Any) -> bool:
