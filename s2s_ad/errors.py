@@ -84,3 +84,12 @@ class SignatureError(S2SError, TypeError):
 
 class InternalError(S2SError):
     """Our bug: a program that Python runs and that we failed on without meaning to."""
+
+
+def internal(cause: BaseException, place: Place | None, construct: str) -> InternalError:
+    """The error for a failure of our own while `construct` was read; raise it `from cause`."""
+    return InternalError(
+        f"s2s_ad failed on {construct}: {type(cause).__name__}: {cause}",
+        "This is a bug in s2s_ad, not in your program. Please report it with the lines above.",
+        place,
+    )
