@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -84,6 +84,38 @@ class Opaque:
 
 
 Type = Scalar | Array | Unknown | TupleOf | ListOf | Opaque
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """An operand that is a constant of the program: equal only to a constant of the same kind and value (1 is not True)."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Known) and _exactly(self.value) == _exactly(other.value)
+
+    def __hash__(self) -> int:
+        return hash(_exactly(self.value))
+
+
+@dataclass(frozen=True)
+class Extent:
+    """An operand that is a run-time integer equal to the size of a dimension, as `n` after `n, m = x.shape`."""
+
+    dim: Dim
+
+
+Operand = Type | Known | Extent | tuple["Operand", ...] | list["Operand"]
+
+
+def _exactly(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return (tuple, *map(_exactly, value))
+    if isinstance(value, float):
+        return float, repr(value)
+    return type(value), value
+
 
 FLOAT: Final = Scalar(np.dtype(float))
 INT: Final = Scalar(np.dtype(int))
