@@ -4,7 +4,6 @@ Enters: the import.  Leaves: a full registry.
 """
 
 from s2s_ad.rules import (
-    __all__,
     decompositions,
     elementwise,
     fft,
@@ -15,7 +14,6 @@ from s2s_ad.rules import (
 )
 
 __all__ = [
-    "__all__",
     "decompositions",
     "elementwise",
     "fft",

@@ -3,7 +3,7 @@
 Enters: matrices `(..., m, n)`.  Leaves: published adjoints.
 - Cholesky: Murray, "Differentiation of the Cholesky decomposition" (2016).
 - QR: Walter & Lehmann, "Algorithmic differentiation of linear algebra functions" (2010); Seeger et al., "Auto-
-  differentiating linear algebra" (2017); wide: Roberts & Roberts, "QR and LQ decomposition matrix backpropagation" (2020).
+  differentiating linear algebra" (2017); wide: Roberts & Roberts, "QR and LQ decomposition backpropagation" (2020).
 - SVD: Giles (2008); Wan & Zhang, "Automatic differentiation for complex valued SVD" (2019).
 - eig: Boeddeker et al., "On the computation of complex-valued gradients" (2017).
 

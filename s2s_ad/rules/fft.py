@@ -1,6 +1,6 @@
 """Rules for numpy.fft.
 
-Enters: real and complex arrays, any `n`/`s`, axes and norm.  Leaves: the transposes of the transforms. The matrix of the
+Enters: real and complex arrays, any `n`/`s`, axes and norm.  Leaves: the transposes of the transforms. The matrix of a
 discrete Fourier transform is symmetric, so it is its own transpose; padding and cropping are each other's.
 """
 
@@ -34,7 +34,7 @@ def resized(x, length, axis):
     have = x.shape[axis]
     if length < have:
         return x[(slice(None),) * axis + (slice(0, length),)]
-    return np.concatenate([x, np.zeros(x.shape[:axis] + (length - have,) + x.shape[axis + 1 :])], axis=axis)
+    return np.concatenate([x, np.zeros((*x.shape[:axis], length - have, *x.shape[axis + 1 :]))], axis=axis)
 
 
 def resized_axes(x, lengths, axes):
