@@ -21,11 +21,13 @@ What a rule may rely on:
   its numbers were real, and needs no conjugate. A real operand takes the real part. Functions that are not holomorphic
   (`abs`, `real`, `imag`, `angle`, `conj`) write what this pairing gives, and say so.
 - `None` as an expression: no derivative flows to that operand (an index, a condition).
-- A result that is a tuple has a tuple of cotangents; parts that nothing uses arrive as zeros.
+- A result that is a tuple has a tuple of cotangents; a part that nothing uses arrives as the constant 0. Likewise an
+  operand that is inactive has the constant 0 as its tangent.
 - `sequence=True`: the first operand is a sequence of arrays, and its expression is a sequence of expressions.
 - A `*xs` parameter takes the operands that the primal takes so; its expressions follow the others, one each, in one tuple.
 - A function marked `@static` is evaluated while compiling when its arguments are known then.
 - `refuse("np.linalg.qr with mode='raw'", "Use mode='reduced'.")` where it is reached: MissingRule at the call's place.
+- `no_derivative("the order of scipy.special.jv")` as an operand's expression: MissingRule if that operand is active.
 - `is_zero(v_bar)` folds: True if that part's cotangent (or that operand's tangent) is the constant 0, which is how one
   that nothing uses arrives. For rules in which `0 * inf` would give NaN, such as eigenvectors of equal eigenvalues.
 
@@ -39,6 +41,8 @@ import linecache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+import numpy as np
 
 from s2s_ad.errors import SignatureError
 from s2s_ad.rules.lookup import key_of, load_family
@@ -292,6 +296,23 @@ def _look_up(table: Any, function: Any) -> Any:
     if key not in table:
         load_family(function)
     return key if key in table else None
+
+
+def name_of(function: Any) -> str:
+    """How people write the function: `numpy.add.reduce`, `math.sin`, `abs`."""
+    if isinstance(function, tuple):
+        return ".".join(function)
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{name_of(owner)}.{function.__name__}"
+    name = getattr(function, "__qualname__", None) or function.__name__
+    module = getattr(function, "__module__", None) or ""
+    if isinstance(function, np.ufunc):
+        module, name = (
+            ("numpy" if getattr(np, function.__name__, None) is function else "scipy.special"),
+            function.__name__,
+        )
+    return name if module in ("", "builtins") else f"{module}.{name}"
 
 
 def _hashable(function: Any) -> bool:
