@@ -37,6 +37,11 @@ def is_zero(cotangent: Any) -> bool:
     return cotangent is None or (isinstance(cotangent, (int, float)) and cotangent == 0)
 
 
+def no_derivative(what: str) -> float:
+    """In a rule, as an operand's expression: it has none. Refused like `refuse` if that operand is active."""
+    return float("nan")
+
+
 def key_of(function: Any) -> Any:
     """What `function` is registered under: itself, or the class and name of a SciPy distribution's method.
 

@@ -204,7 +204,8 @@ def derivative(primal: Callable[..., Any], *partials: str, samples: SampleMaker 
     text = f"def {primal.__name__}({', '.join(names)}, {result}_bar):\n    return {body}\n"
     frame = inspect.currentframe()
     assert frame is not None and frame.f_back is not None
-    filename = f"<s2s_ad rule {primal.__module__}.{primal.__name__}>"
+    module = getattr(primal, "__module__", None) or frame.f_back.f_globals["__name__"]
+    filename = f"<s2s_ad rule {module}.{primal.__name__}>"
     adjoint = function_from_text(text, primal.__name__, filename, frame.f_back.f_globals)
     adjoint_of(primal, samples=samples, kind="elementwise")(adjoint)
 
