@@ -195,7 +195,7 @@ def central_difference(f: Callable[[float], Any], weight: Any) -> float:
         change = [np.asarray(a) - np.asarray(b) for a, b in zip(parts(ahead), parts(behind), strict=True)]
         return pairing(parts(weight), change) / (2 * h)
 
-    return (4 * slope(5e-4) - slope(1e-3)) / 3
+    return (4 * slope(1e-4) - slope(2e-4)) / 3
 
 
 def check_adjoint_by_differences(rule: Rule, sample: Sample) -> None:
