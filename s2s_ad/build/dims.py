@@ -92,7 +92,7 @@ def sum_axes(from_dims: Dims, to_dims: Dims) -> tuple[Dims, Dims] | None:
         return None
     kept: list[int] = []
     for k, (dim, result) in enumerate(zip(from_dims, to_dims[lacking:], strict=True)):
-        if dim == result or dim == N or result == 1:
+        if dim in (result, N) or result == 1:
             continue  # an operand that is not one long is as long as the result
         if dim != 1:
             return None

@@ -1,14 +1,13 @@
 """What indexing gives: its type, and whether it is a view.
 
-Enters: the type of what is indexed and the index, item by item.  Leaves: a type and True (it shares memory), False (a copy) or
-None (only the run can tell). The algebra of broadcasting is at hand here too.
+Enters: the type of what is indexed and the index, item by item.  Leaves: a type and True (it shares memory), False (a
+copy) or None (only the run can tell). The algebra of broadcasting is at hand here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -35,6 +34,7 @@ from s2s_ad.ir.types import (
 
 __all__ = ["IndexItem", "SliceItem", "broadcast", "index_type", "sum_axes"]
 
+_LEFT_OUT = Known(None)
 _LARGEST = 256  # constants of a slice up to which its size is worked out
 
 
@@ -42,9 +42,9 @@ _LARGEST = 256  # constants of a slice up to which its size is worked out
 class SliceItem:
     """`start:stop:step`; what is left out is Known(None)."""
 
-    start: Operand = Known(None)
-    stop: Operand = Known(None)
-    step: Operand = Known(None)
+    start: Operand = _LEFT_OUT
+    stop: Operand = _LEFT_OUT
+    step: Operand = _LEFT_OUT
 
 
 IndexItem = Operand | SliceItem
@@ -220,7 +220,7 @@ def _sequence(items: tuple[Operand, ...]) -> _Advanced:
         raise _Undecided
     if len({len(part.dims) for part in parts}) > 1:
         raise _Undecided
-    inner = reduce(broadcast_dims, (part.dims for part in parts), ())
+    inner = broadcast_dims(*(part.dims for part in parts))
     return _Advanced((known_dim(len(items)), *inner), 1)
 
 
@@ -259,4 +259,10 @@ def _constant_slice(dim: Dim, part: slice) -> Dim:
 
 def shape_type(base: Type) -> Type:
     """The type of `base.shape`."""
-    return TupleOf((INT,) * base.ndim) if isinstance(base, Array) else TupleOf(()) if isinstance(base, Scalar) else Unknown()
+    return (
+        TupleOf((INT,) * base.ndim)
+        if isinstance(base, Array)
+        else TupleOf(())
+        if isinstance(base, Scalar)
+        else Unknown()
+    )

@@ -43,20 +43,29 @@ def _agreed(values: Sequence[Any], slots: Sequence[Slots] | None, path: tuple[in
         columns = zip(*values, strict=True)
         items = [_agreed(column, slots, (*path, k)) for k, column in enumerate(columns)]
         return None if None in items else TupleOf(tuple(items))  # type: ignore[arg-type]
-    kinds = {_kind(value) for value in values}
-    if len(kinds) == 1:
-        kind = kinds.pop()
-        if isinstance(kind, tuple):
-            dims = (_dim([value.shape[k] for value in values], slots, (*path, k)) for k in range(kind[1]))
-            return Array(kind[0], tuple(dims))
+    kinds = [_kind(value) for value in values]
+    kind = kinds[0]
+    if any(other != kind for other in kinds):
+        return _in_common(kinds)
+    if not isinstance(kind, tuple):
         return kind
-    dtypes = {_dtype(kind) for kind in kinds}
-    if OPAQUE in dtypes:
-        return None
-    return Unknown(dtypes.pop() if len(dtypes) == 1 else None)  # type: ignore[arg-type]
+    dtype, rank = kind
+    return Array(dtype, tuple(_dim([value.shape[k] for value in values], slots, (*path, k)) for k in range(rank)))
 
 
-def _kind(value: Any) -> Any:
+def _in_common(kinds: Sequence[Type | tuple[np.dtype, int]]) -> Type | None:
+    dtypes = set()
+    for kind in kinds:
+        if isinstance(kind, tuple):
+            dtypes.add(kind[0])
+        elif isinstance(kind, Scalar):
+            dtypes.add(kind.dtype)
+        else:
+            return None
+    return Unknown(dtypes.pop() if len(dtypes) == 1 else None)
+
+
+def _kind(value: Any) -> Type | tuple[np.dtype, int]:
     """(dtype, ndim) of an array, else a type."""
     if type(value) in _PYTHON_NUMBERS:
         return _PYTHON_NUMBERS[type(value)]
@@ -65,12 +74,6 @@ def _kind(value: Any) -> Any:
     if type(value) is np.ndarray and value.dtype.kind in "biufc":
         return value.dtype, value.ndim
     return OPAQUE
-
-
-def _dtype(kind: Any) -> Any:
-    if isinstance(kind, tuple):
-        return kind[0]
-    return kind.dtype if isinstance(kind, Scalar) else OPAQUE
 
 
 def _dim(sizes: Sequence[int], slots: Sequence[Slots] | None, path: tuple[int, ...]) -> Dim:

@@ -91,7 +91,8 @@ def sample(operand: Operand, sizes: Sizes, rng: np.random.Generator) -> Any:
 def _numbers(dtype: np.dtype, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Values inside the domain of most functions; matrices are well conditioned."""
     if dtype.kind == "b":
-        return rng.random(shape) > 0.4  # type: ignore[no-any-return]
+        return rng.random(shape) > 0.4
+    values: np.ndarray
     if dtype.kind in "iu":
         values = rng.integers(0, 2, shape)
     elif dtype.kind == "c":

@@ -1,7 +1,7 @@
 """Dimension rules for the functions whose result sizes a sample call cannot tell well enough.
 
-Enters: the operands of a call.  Leaves: `shape_rule(function)`, which gives the dimensions of the result; "?#" is a fresh
-unknown size, numbered afterwards. A rule may be silent (`Undecided`); sample calls check whatever it says.
+Enters: the operands of a call.  Leaves: `shape_rule(function)`, which gives the dimensions of the result; "?#" is a
+fresh unknown size, numbered afterwards. A rule may be silent (`Undecided`); sample calls check whatever it says.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def items_of(operand: Operand) -> tuple[Operand, ...]:
 
 
 def sequence_dims(operand: Operand) -> tuple[Dims, ...]:
-    """The dimensions of each array of a sequence; an array is a sequence of its rows, of which there may be any number."""
+    """The dimensions of each array of a sequence of known length."""
     match operand:
         case TupleOf(items) | tuple(items) | list(items):
             return tuple(map(dims_of, items))
@@ -132,12 +132,12 @@ def sequence_dims(operand: Operand) -> tuple[Dims, ...]:
 
 def _axis(axis: Any, rank: int) -> int:
     try:
-        axis = operator.index(axis)
+        axis = int(operator.index(axis))
     except TypeError:
         raise Undecided from None
     if not -rank <= axis < rank:
         raise Undecided
-    return axis % rank
+    return int(axis) % rank
 
 
 def _replaced(dims: Dims, axis: int, dim: Dim) -> Dims:
@@ -191,9 +191,7 @@ def _joined(arrays: Sequence[Dims], axis: Any) -> Dims:
         raise Undecided
     axis = _axis(axis, len(arrays[0]))
     columns = list(zip(*arrays, strict=True))
-    return tuple(
-        _or_fresh(total_dim(column) if k == axis else same_dim(column)) for k, column in enumerate(columns)
-    )
+    return tuple(_or_fresh(total_dim(column) if k == axis else same_dim(column)) for k, column in enumerate(columns))
 
 
 def concatenate(call: Call) -> Dims:

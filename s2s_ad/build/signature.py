@@ -164,7 +164,7 @@ def args_key(args: tuple[Any, ...]) -> tuple[Any, ...]:
         raise SignatureError(*_CYCLE) from None
 
 
-# The first entry of a key says what it is of. A dtype compares equal to types and strings that name it, never to a small integer.
+# The first entry of a key says what it is of. A dtype equals types and strings that name it, never a small integer.
 _STATIC, _LIST, _TUPLE, _DICT, _FIELDS, _NUMBER = range(6)
 
 
@@ -226,4 +226,5 @@ _KEYS: dict[type, Callable[[Any], Any]] = {
     list: _list_key,
     tuple: _tuple_key,
     dict: _dict_key,
-} | {kind: _numpy_number_key for kind in np.sctypeDict.values() if np.dtype(kind).kind in "biufc"}
+}
+_KEYS.update({kind: _numpy_number_key for kind in np.sctypeDict.values() if np.dtype(kind).kind in "biufc"})

@@ -88,7 +88,7 @@ Type = Scalar | Array | Unknown | TupleOf | ListOf | Opaque
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """An operand that is a constant of the program: equal only to a constant of the same kind and value (1 is not True)."""
+    """An operand that is a constant of the program, equal only to one of the same kind and value: 1 is not True."""
 
     value: Any
 
@@ -157,7 +157,7 @@ def join(a: Type, b: Type, hint: str) -> Type | None:
         case Array(da, dims_a), Array(db, dims_b) if len(dims_a) == len(dims_b):
             dtype = np.promote_types(da, db)
             return Array(dtype, join_dims(dims_a, dims_b, hint))
-        case (Scalar() | Array() | Unknown()), (Scalar() | Array() | Unknown()):
+        case ((Scalar() | Array() | Unknown()), (Scalar() | Array() | Unknown())):
             known = a.dtype is not None and b.dtype is not None
             return Unknown(np.promote_types(a.dtype, b.dtype) if known else None)  # type: ignore[arg-type]
         case TupleOf(xs), TupleOf(ys) if len(xs) == len(ys):
