@@ -1,6 +1,7 @@
 """How a function object is found in the registry, and how SciPy's families are loaded when they are first needed.
 
-Enters: the function object of a call.  Leaves: the key it is registered under; its family of rules has been imported.
+Enters: the function object of a call.  Leaves: the words that rules use to refuse; the function's family, imported.
+A bound method such as `scipy.stats.norm.logpdf` is a new object at each access, but equal to the last one: a good key.
 """
 
 from __future__ import annotations
@@ -40,20 +41,6 @@ def is_zero(cotangent: Any) -> bool:
 def no_derivative(what: str) -> float:
     """In a rule, as an operand's expression: it has none. Refused like `refuse` if that operand is active."""
     return float("nan")
-
-
-def key_of(function: Any) -> Any:
-    """What `function` is registered under: itself, or the class and name of a SciPy distribution's method.
-
-    >>> import scipy.stats
-    >>> scipy.stats.norm.logpdf is scipy.stats.norm.logpdf, key_of(scipy.stats.norm.logpdf)
-    (False, ('scipy.stats._continuous_distns', 'norm_gen', 'logpdf'))
-    """
-    if isinstance(function, MethodType):
-        owner = type(function.__self__)
-        if owner.__module__.startswith("scipy.stats"):
-            return (owner.__module__, owner.__qualname__, function.__name__)
-    return function
 
 
 def load_family(function: Any) -> bool:

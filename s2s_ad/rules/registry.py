@@ -45,7 +45,7 @@ from typing import Any, Literal
 import numpy as np
 
 from s2s_ad.errors import SignatureError
-from s2s_ad.rules.lookup import key_of, load_family
+from s2s_ad.rules.lookup import load_family
 
 Kind = Literal["elementwise", "linear", "multilinear", "general"]
 
@@ -119,7 +119,7 @@ def adjoint_of(
     def register(adjoint: Callable[..., Any]) -> Callable[..., Any]:
         operands, result, cotangent, options, variadic = _shape_of_rule(adjoint)
         maker = samples if callable(samples) else lambda: samples
-        _RULES[key_of(primal)] = Rule(
+        _RULES[primal] = Rule(
             primal,
             adjoint,
             operands,
@@ -224,7 +224,7 @@ def composite(primal: Callable[..., Any], *, samples: SampleMaker | Sequence[Sam
 
     def register(definition: Callable[..., Any]) -> Callable[..., Any]:
         maker = samples if callable(samples) else lambda: samples
-        _COMPOSITES[key_of(primal)] = (definition, maker)
+        _COMPOSITES[primal] = (definition, maker)
         return definition
 
     return register
@@ -232,20 +232,20 @@ def composite(primal: Callable[..., Any], *, samples: SampleMaker | Sequence[Sam
 
 def passive(*functions: Any) -> None:
     """Register functions through which no derivative flows (zero is their derivative, or they give no float)."""
-    _PASSIVE.update(key_of(function) for function in functions)
+    _PASSIVE.update(functions)
 
 
 def refused(function: Any, why: str) -> None:
     """Register a function that has no derivative here, with the reason and the remedy."""
-    _REFUSED[key_of(function)] = why
+    _REFUSED[function] = why
 
 
 def same_as(alias: Any, original: Any) -> None:
     """Register `alias`, another function object that computes what `original` does, with the same rule or definition."""
-    if key_of(original) in _RULES:
-        _RULES[key_of(alias)] = replace(_RULES[key_of(original)], primal=alias)
+    if original in _RULES:
+        _RULES[alias] = replace(_RULES[original], primal=alias)
     else:
-        _COMPOSITES[key_of(alias)] = _COMPOSITES[key_of(original)]
+        _COMPOSITES[alias] = _COMPOSITES[original]
 
 
 def static(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -291,19 +291,18 @@ def all_passive() -> set[Any]:
 
 def _look_up(table: Any, function: Any) -> Any:
     """The key of `function` if it is in `table`, else None."""
-    key = key_of(function)
-    if not _hashable(key):
+    if not _hashable(function):
         return None
-    if key not in table:
+    if function not in table:
         load_family(function)
-    return key if key in table else None
+    return function if function in table else None
 
 
 def name_of(function: Any) -> str:
     """How people write the function: `numpy.add.reduce`, `math.sin`, `abs`."""
-    if isinstance(function, tuple):
-        return ".".join(function)
     owner = getattr(function, "__self__", None)
+    if type(owner).__module__.startswith("scipy.stats"):
+        return f"scipy.stats.{type(owner).__name__.removesuffix('_gen')}.{function.__name__}"
     if isinstance(owner, np.ufunc):
         return f"{name_of(owner)}.{function.__name__}"
     name = getattr(function, "__qualname__", None) or function.__name__
