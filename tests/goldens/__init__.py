@@ -1,0 +1,1 @@
+"""Expert pairs and the golden texts that are emitted for them."""
