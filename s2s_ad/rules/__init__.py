@@ -7,18 +7,26 @@ from s2s_ad.rules import (
     decompositions,
     elementwise,
     fft,
+    joins,
+    kinks,
     linalg,
     norms,
     polynomials,
+    reductions,
     scimath,
+    shapes,
 )
 
 __all__ = [
     "decompositions",
     "elementwise",
     "fft",
+    "joins",
+    "kinks",
     "linalg",
     "norms",
     "polynomials",
+    "reductions",
     "scimath",
+    "shapes",
 ]

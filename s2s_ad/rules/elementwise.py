@@ -118,7 +118,7 @@ derivative(
 def bessel_i1(x: Any) -> Any:
     """The modified Bessel function I1, the derivative of I0.
 
-    The midpoint rule for (2/pi) int_0^(pi/2) sinh(x cos t) cos t dt converges beyond rounding for all x that do not overflow.
+    The midpoint rule for (2/pi) int_0^(pi/2) sinh(x cos t) cos t dt is exact to rounding wherever I0 is finite.
     """
     total = x * 0.0
     for k in range(64):

@@ -2,11 +2,13 @@
 
 Enters: nothing.  Leaves: rules in the registry.
 
-Where a slope jumps, the rule gives a subgradient: 0 for `abs` at 0, an even share for `maximum` at a tie, 1 for `clip` at
-its bound. Step functions (`floor`, `sign` of a real number ...) have the derivative zero.
+Where a slope jumps, the rule gives a subgradient: 0 for `abs` at 0, an even share for `maximum` at a tie, 1 for `clip`
+at its bound. Step functions (`floor`, `sign` of a real number ...) have the derivative zero.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -30,7 +32,7 @@ def absolute(x, y, y_bar):
     return y_bar * np.sign(x)
 
 
-derivative(abs, "y_bar * ((x > 0) - (x < 0))", samples=lambda: (*numbers(-2, 2)(), call(0.0, smooth=False)))
+derivative(abs, "y_bar * (1.0 * (x > 0) - (x < 0))", samples=lambda: (*numbers(-2, 2)(), call(0.0, smooth=False)))
 derivative(np.fabs, "y_bar * np.sign(x)", samples=lambda: (*unary(-2, 2)(), call(KINK, smooth=False)))
 
 
@@ -224,7 +226,7 @@ def where(condition, x, y, z, z_bar):
 )
 def select(condlist, choicelist, default=0):
     result = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist)):
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = np.where(condition, choice, result)
     return result
 
@@ -248,7 +250,7 @@ def piecewise(x, condlist, funclist, *args):
     for condition in condlist:
         covered = covered | condition
     conditions = condlist if len(condlist) == len(funclist) else [*condlist, ~covered]
-    for condition, piece in zip(conditions, funclist):
+    for condition, piece in zip(conditions, funclist, strict=True):
         y[condition] = piece(x[condition], *args) if callable(piece) else piece
     return y
 
@@ -290,7 +292,7 @@ def angle(z, y, y_bar, deg=False):
     """Not holomorphic: the imaginary part of the logarithm."""
     if z.dtype.kind != "c":
         return None
-    return -1j * (np.rad2deg(y_bar) if deg else y_bar) / z
+    return -1j * y_bar / z * (180 / math.pi if deg else 1)
 
 
 @adjoint_of(

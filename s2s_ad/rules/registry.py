@@ -2,8 +2,8 @@
 
 Enters: rules, written as small runnable functions.  Leaves: `rule_for(function)`.
 
-A rule reads like the mathematics. Its parameters are the operands, the result and the result's cotangent, then the options
-of the primal by the primal's own names and defaults; it returns one expression an operand:
+A rule reads like the mathematics. Its parameters are the operands, the result and the result's cotangent, then the
+options of the primal by the primal's own names and defaults; it returns one expression an operand:
 
     @adjoint_of(np.multiply, kind="multilinear", samples=...)
     def multiply(x, y, z, z_bar):
@@ -14,17 +14,18 @@ of the primal by the primal's own names and defaults; it returns one expression 
     derivative(np.log, "y_bar / x", samples=...)             # the cotangent written out, where that reads better
 
 What a rule may rely on:
-- An expression may have any shape from which broadcasting leads to the operand's or back: the transformation sums it over
-  the axes that the operand lacks (or has with length one), and broadcasts it over those that the expression lacks.
+- The cotangent that it receives has the result's shape. An expression may have any shape from which broadcasting leads
+  to the operand's or back: the transformation sums it over the axes that the operand lacks (or has with length one),
+  and broadcasts it over those that the expression lacks.
 - dtypes are cast to the operand's at the end; no rule mentions them.
-- Complex numbers: cotangents pair bilinearly, Re(sum(y_bar * y_dot)), as JAX's do, so a holomorphic rule is written as if
-  its numbers were real, and needs no conjugate. A real operand takes the real part. Functions that are not holomorphic
+- Complex numbers: cotangents pair bilinearly, Re(sum(y_bar * y_dot)), as JAX's do, so a holomorphic rule is written as
+  if its numbers were real, and needs no conjugate. A real operand takes the real part. Functions that are not holomorphic
   (`abs`, `real`, `imag`, `angle`, `conj`) write what this pairing gives, and say so.
 - `None` as an expression: no derivative flows to that operand (an index, a condition).
 - A result that is a tuple has a tuple of cotangents; a part that nothing uses arrives as the constant 0. Likewise an
   operand that is inactive has the constant 0 as its tangent.
 - `sequence=True`: the first operand is a sequence of arrays, and its expression is a sequence of expressions.
-- A `*xs` parameter takes the operands that the primal takes so; its expressions follow the others, one each, in one tuple.
+- A `*xs` parameter takes the operands that the primal takes so; its expressions follow the others in one tuple.
 - A function marked `@static` is evaluated while compiling when its arguments are known then.
 - `refuse("np.linalg.qr with mode='raw'", "Use mode='reduced'.")` where it is reached: MissingRule at the call's place.
 - `no_derivative("the order of scipy.special.jv")` as an operand's expression: MissingRule if that operand is active.
@@ -52,7 +53,7 @@ Kind = Literal["elementwise", "linear", "multilinear", "general"]
 
 @dataclass(frozen=True)
 class Sample:
-    """One call on which a rule is tested. `wrt` names the positional operands to differentiate (default: every float one)."""
+    """One call on which a rule is tested. `wrt` names the operands to differentiate (default: every float one)."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -68,12 +69,12 @@ Binder = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
 class Rule:
     """How a function is differentiated.
 
-    kind: "elementwise" (one expression an operand is the partial derivative times the cotangent, so the tangent follows),
+    kind: "elementwise" (each expression is a partial derivative times the cotangent, so the tangent follows),
           "linear" (the tangent is the function itself applied to the tangent of its first operand),
           "multilinear" (the tangent is the sum over operands), "general" (a tangent is written beside it, if at all).
     view: the result may be a view of the first operand.
     sequence: the first operand is a sequence of arrays.
-    binder: takes the call's arguments as the primal does, and gives (operands, options); by default the primal's signature.
+    binder: takes a call's arguments as the primal does, and gives (operands, options); else the primal's signature does.
     """
 
     primal: Callable[..., Any]
@@ -149,8 +150,8 @@ def _shape_of_rule(
     names = [p.name for p in positional]
     if len(names) < 2 or not names[-1].endswith("_bar") or names[-1] != names[-2] + "_bar":
         raise SignatureError(
-            f"the rule `{adjoint.__name__}` must take the operands, the result and its cotangent, as in (x, y, z, z_bar); "
-            f"it takes ({', '.join(p.name for p in parameters)})"
+            f"the rule `{adjoint.__name__}` must take the operands, the result and its cotangent, "
+            f"as in (x, y, z, z_bar); it takes ({', '.join(p.name for p in parameters)})"
         )
     return tuple(names[:-2]), names[-2], names[-1], options, variadic
 
@@ -179,7 +180,7 @@ def _bind_by_signature(
 
 
 def unhandled_options(rule: Rule, options: dict[str, Any]) -> list[str]:
-    """The options of a call that the rule does not know and that do not have the primal's own default: to be refused."""
+    """The options of a call that the rule does not know and that differ from the primal's default: to be refused."""
     signature = _signature(rule.primal)
     defaults = {} if signature is None else {n: p.default for n, p in signature.parameters.items()}
     return [n for n, v in options.items() if n not in rule.options and defaults.get(n, _UNSET) is not v]
@@ -241,7 +242,7 @@ def refused(function: Any, why: str) -> None:
 
 
 def same_as(alias: Any, original: Any) -> None:
-    """Register `alias`, another function object that computes what `original` does, with the same rule or definition."""
+    """Register `alias`, another object that computes what `original` does, with the same rule or definition."""
     if original in _RULES:
         _RULES[alias] = replace(_RULES[original], primal=alias)
     else:

@@ -2,8 +2,8 @@
 
 Enters: shapes and ranges.  Leaves: `SampleMaker`s, to be given to a rule as `samples=`.
 
-Random values have no zeros, no ties and no symmetry, so that a wrong rule cannot pass by luck; kinks are samples of their
-own with `smooth=False` where a convention, and not a limit, decides.
+Random values have no zeros, no ties and no symmetry, so that a wrong rule cannot pass by luck; kinks are samples of
+their own with `smooth=False` where a convention, and not a limit, decides.
 """
 
 from __future__ import annotations

@@ -1,0 +1,270 @@
+"""Rules of functions that join arrays or take them apart: concatenate, stack, block, split.
+
+Enters: nothing.  Leaves: rules in the registry.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s2s_ad.rules.registry import adjoint_of, composite, same_as
+from s2s_ad.rules.samples import call, calls
+
+
+def portion(z, start, stop, axis):
+    """The entries from `start` to `stop` along `axis`."""
+    if axis == 0:
+        return z[start:stop]
+    if axis == 1:
+        return z[:, start:stop]
+    if axis == -1:
+        return z[..., start:stop]
+    return np.moveaxis(np.moveaxis(z, axis, 0)[start:stop], 0, axis)
+
+
+def layer(z, k, axis):
+    """The entries at `k` along `axis`."""
+    if axis == 0:
+        return z[k]
+    if axis == 1:
+        return z[:, k]
+    if axis == -1:
+        return z[..., k]
+    return np.moveaxis(z, axis, 0)[k]
+
+
+@adjoint_of(
+    np.concatenate,
+    kind="linear",
+    sequence=True,
+    samples=calls(
+        lambda d: [
+            call([d.floats(2), d.floats(3)]),
+            call((d.floats(2, 2), d.floats(2, 3), d.floats(2, 1)), axis=1),
+            call([d.floats(2, 2, 2), d.floats(2, 2, 3)], -1),
+            call([d.floats(2, 1), d.floats(3)], axis=None),
+            call([d.floats(1, 3), np.ones((2, 3))], axis=0),
+            call([d.floats(2, 2, 2), d.floats(2, 3, 2)], axis=-2),
+            call([d.floats(0), d.floats(3)]),
+        ]
+    ),
+)
+def concatenate(xs, y, y_bar, axis=0, dtype=None):
+    parts = []
+    stop = 0
+    for x in xs:
+        start = stop
+        if axis is None:
+            stop = start + x.size
+            parts = [*parts, y_bar[start:stop].reshape(x.shape)]
+        else:
+            stop = start + x.shape[axis]
+            parts = [*parts, portion(y_bar, start, stop, axis)]
+    return parts
+
+
+same_as(np.concat, np.concatenate)
+
+
+@adjoint_of(
+    np.stack,
+    kind="linear",
+    sequence=True,
+    samples=calls(
+        lambda d: [
+            call([d.floats(3), d.floats(3)]),
+            call((d.floats(2, 3), d.floats(2, 3), d.floats(2, 3)), axis=1),
+            call([d.floats(2, 3), d.floats(2, 3)], -1),
+            call([d.number(), 2.0, d.number()]),
+            call([d.floats(2, 3), d.floats(2, 3)], axis=-2),
+        ]
+    ),
+)
+def stack(xs, y, y_bar, axis=0, dtype=None):
+    return [layer(y_bar, k, axis) for k in range(len(xs))]
+
+
+def pieces(*shapes):
+    """One sample for each list of shapes: the call of a function that takes a list of arrays."""
+    return calls(lambda d: [call([d.floats(*shape) for shape in group]) for group in shapes])
+
+
+@composite(
+    np.hstack,
+    samples=pieces([(2,), (3,)], [(2, 1), (2, 3)], [(), (2,)], [(2, 1, 2), (2, 2, 2), (2, 1, 2)]),
+)
+def hstack(tup, *, dtype=None, casting="same_kind"):
+    arrays = [np.atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, axis=0 if arrays[0].ndim == 1 else 1, dtype=dtype, casting=casting)
+
+
+@composite(np.vstack, samples=pieces([(3,), (3,)], [(2, 3), (1, 3)], [(), ()], [(3,), (2, 3), (3,)]))
+def vstack(tup, *, dtype=None, casting="same_kind"):
+    return np.concatenate([np.atleast_2d(a) for a in tup], axis=0, dtype=dtype, casting=casting)
+
+
+@composite(np.dstack, samples=pieces([(3,), (3,)], [(2, 3), (2, 3)], [(2, 3, 1), (2, 3)], [(), ()]))
+def dstack(tup):
+    return np.concatenate([np.atleast_3d(a) for a in tup], axis=2)
+
+
+@composite(np.column_stack, samples=pieces([(3,), (3,)], [(2, 3), (2,)], [(2, 1), (2, 3)], [(3,), (3,), (3, 2)]))
+def column_stack(tup):
+    columns = [np.atleast_1d(a)[:, np.newaxis] if np.ndim(a) < 2 else a for a in tup]
+    return np.concatenate(columns, axis=1)
+
+
+@composite(
+    np.append,
+    samples=calls(
+        lambda d: [
+            call(d.floats(2), d.floats(3)),
+            call(d.floats(2, 3), d.floats(1, 3), axis=0),
+            call(d.floats(2, 3), d.floats(2, 1), axis=-1),
+            call(d.floats(2, 3), 2.0),
+        ]
+    ),
+)
+def append(arr, values, axis=None):
+    if axis is None:
+        return np.concatenate([np.ravel(arr), np.ravel(values)])
+    return np.concatenate([arr, values], axis=axis)
+
+
+def depth_of(blocks):
+    """How deep the lists are nested."""
+    return 1 + depth_of(blocks[0]) if isinstance(blocks, list) else 0
+
+
+def rank_of(blocks):
+    """The largest rank among the blocks."""
+    return max([rank_of(b) for b in blocks]) if isinstance(blocks, list) else np.ndim(blocks)
+
+
+def joined(blocks, axis, ndim):
+    """The innermost lists are joined along the last axis, the next along the one before it, and so on."""
+    if not isinstance(blocks, list):
+        return np.reshape(blocks, (1,) * (ndim - np.ndim(blocks)) + np.shape(blocks))
+    return np.concatenate([joined(b, axis + 1, ndim) for b in blocks], axis=axis)
+
+
+@composite(
+    np.block,
+    samples=calls(
+        lambda d: [
+            call([d.floats(2), d.floats(3)]),
+            call([[d.floats(2, 2), d.floats(2, 1)], [d.floats(1, 2), d.floats(1, 1)]]),
+            call([[d.floats(2, 3)], [np.ones((1, 3))]]),
+            call([d.floats(2, 2), d.floats(2, 3)]),
+            call([[d.number(), 2.0], [3.0, d.number()]]),
+        ]
+    ),
+)
+def block(arrays):
+    depth = depth_of(arrays)
+    return joined(arrays, -depth, max(depth, rank_of(arrays)))
+
+
+# ---- taking apart ----------------------------------------------------------------------------------------------------
+
+
+@composite(
+    np.split,
+    samples=calls(
+        lambda d: [
+            call(d.floats(6), 3),
+            call(d.floats(6), [1, 4]),
+            call(d.floats(2, 4), 2, axis=1),
+            call(d.floats(2, 3, 4), (1,), axis=-1),
+            call(d.floats(4, 2), [1, 3], 0),
+        ]
+    ),
+)
+def split(ary, indices_or_sections, axis=0):
+    n = ary.shape[axis]
+    if isinstance(indices_or_sections, int):
+        size = n // indices_or_sections
+        return [portion(ary, k * size, (k + 1) * size, axis) for k in range(indices_or_sections)]
+    bounds = [0, *indices_or_sections, n]
+    return [portion(ary, bounds[k], bounds[k + 1], axis) for k in range(len(bounds) - 1)]
+
+
+@composite(
+    np.array_split,
+    samples=calls(
+        lambda d: [
+            call(d.floats(7), 3),
+            call(d.floats(6), [1, 4]),
+            call(d.floats(2, 5), 2, axis=1),
+            call(d.floats(3), 4),
+        ]
+    ),
+)
+def array_split(ary, indices_or_sections, axis=0):
+    n = ary.shape[axis]
+    if not isinstance(indices_or_sections, int):
+        return np.split(ary, indices_or_sections, axis)
+    size = n // indices_or_sections
+    longer = n % indices_or_sections
+    bounds = [k * size + min(k, longer) for k in range(indices_or_sections + 1)]
+    return [portion(ary, bounds[k], bounds[k + 1], axis) for k in range(indices_or_sections)]
+
+
+@composite(
+    np.hsplit,
+    samples=calls(
+        lambda d: [
+            call(d.floats(4), 2),
+            call(d.floats(2, 4), 2),
+            call(d.floats(2, 4), [1]),
+            call(d.floats(2, 3, 2), 3),
+        ]
+    ),
+)
+def hsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, axis=0 if ary.ndim == 1 else 1)
+
+
+@composite(
+    np.vsplit,
+    samples=calls(
+        lambda d: [
+            call(d.floats(4, 2), 2),
+            call(d.floats(4, 2), [1]),
+            call(d.floats(3, 1), 3),
+            call(d.floats(2, 3, 2), 2),
+        ]
+    ),
+)
+def vsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, axis=0)
+
+
+@composite(
+    np.dsplit,
+    samples=calls(
+        lambda d: [
+            call(d.floats(2, 1, 4), 2),
+            call(d.floats(2, 2, 4), [1, 2]),
+            call(d.floats(1, 1, 3), 3),
+            call(d.floats(2, 1, 2), 1),
+        ]
+    ),
+)
+def dsplit(ary, indices_or_sections):
+    return np.split(ary, indices_or_sections, axis=2)
+
+
+@composite(
+    np.unstack,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3)),
+            call(d.floats(2, 3)),
+            call(d.floats(2, 3), axis=1),
+            call(d.floats(2, 3, 2), axis=-1),
+        ]
+    ),
+)
+def unstack(x, /, *, axis=0):
+    return tuple([layer(x, k, axis) for k in range(x.shape[axis])])

@@ -1,0 +1,464 @@
+"""Rules of functions that only change the shape: reshape, transpose, broadcast, flip, roll, repeat, tile, pad.
+
+Enters: nothing.  Leaves: rules in the registry.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s2s_ad.rules.lookup import refuse
+from s2s_ad.rules.registry import adjoint_of, composite, same_as, static
+from s2s_ad.rules.samples import call, calls
+
+# ---- the same entries in another shape -------------------------------------------------------------------------------
+
+
+@adjoint_of(
+    np.reshape,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(6), (2, 3)),
+            call(d.floats(2, 3), -1),
+            call(d.floats(2, 3, 4), (4, -1)),
+            call(d.floats(2, 3, 2), (3, 4), order="F"),
+            call(d.floats(4).reshape(2, 2).T, 4),
+            call(d.floats(1, 1), ()),
+            call(d.floats(0), (2, 0)),
+            call(d.complexes(4), (2, 2)),
+        ]
+    ),
+)
+def reshape(x, y, y_bar, shape=None, order="C"):
+    if order == "C":
+        return y_bar.reshape(x.shape)
+    if order == "F":
+        return y_bar.reshape(x.shape, order="F")
+    return refuse(f"np.reshape with order={order!r}", "Use order='C' or order='F'.")
+
+
+@adjoint_of(
+    np.ravel,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(2, 3)),
+            call(d.floats(2, 3, 2), order="F"),
+            call(d.floats(3)),
+            call(d.number()),
+            call(d.floats(2, 0)),
+        ]
+    ),
+)
+def ravel(x, y, y_bar, order="C"):
+    if order == "C":
+        return y_bar.reshape(x.shape)
+    if order == "F":
+        return y_bar.reshape(x.shape, order="F")
+    return refuse(f"np.ravel with order={order!r}", "Use order='C' or order='F'.")
+
+
+@static
+def inverse_permutation(axes, ndim):
+    """The permutation that undoes `axes`."""
+    order = [axis % ndim for axis in axes]
+    return tuple(order.index(k) for k in range(ndim))
+
+
+@adjoint_of(
+    np.transpose,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(2, 3)),
+            call(d.floats(2, 3, 4)),
+            call(d.floats(2, 3, 4), (1, 2, 0)),
+            call(d.floats(2, 3, 4), axes=(-1, 0, 1)),
+            call(d.floats(3)),
+            call(d.number()),
+        ]
+    ),
+)
+def transpose(x, y, y_bar, axes=None):
+    if axes is None:
+        return y_bar.T
+    return np.transpose(y_bar, inverse_permutation(axes, x.ndim))
+
+
+same_as(np.permute_dims, np.transpose)
+
+
+@adjoint_of(
+    np.matrix_transpose,
+    kind="linear",
+    view=True,
+    samples=calls(lambda d: [call(d.floats(*s)) for s in ((2, 3), (2, 3, 4), (1, 3), (2, 1, 2, 3))]),
+)
+def matrix_transpose(x, y, y_bar):
+    return y_bar.T if x.ndim == 2 else np.swapaxes(y_bar, -1, -2)
+
+
+@adjoint_of(
+    np.swapaxes,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(2, 3, 4), 0, 2),
+            call(d.floats(2, 3), -1, 0),
+            call(d.floats(2, 3), axis1=1, axis2=1),
+            call(d.floats(1, 3, 2), 1, -1),
+        ]
+    ),
+)
+def swapaxes(x, y, y_bar, axis1=0, axis2=0):
+    return np.swapaxes(y_bar, axis1, axis2)
+
+
+@adjoint_of(
+    np.moveaxis,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(2, 3, 4), 0, -1),
+            call(d.floats(2, 3, 4), (0, 1), (-1, 0)),
+            call(d.floats(2, 3), source=1, destination=0),
+            call(d.floats(2, 1, 3, 2), [-1, 0], [0, 1]),
+        ]
+    ),
+)
+def moveaxis(x, y, y_bar, source=0, destination=0):
+    return np.moveaxis(y_bar, destination, source)
+
+
+@composite(
+    np.rollaxis,
+    samples=calls(
+        lambda d: [
+            call(d.floats(2, 3, 4), 2),
+            call(d.floats(2, 3, 4), 0, 3),
+            call(d.floats(2, 3, 4), 1, start=2),
+            call(d.floats(2, 3, 4), -1, 1),
+        ]
+    ),
+)
+def rollaxis(a, axis, start=0):
+    source = axis % a.ndim
+    target = start + a.ndim if start < 0 else start
+    return np.moveaxis(a, source, target - 1 if source < target else target)
+
+
+@adjoint_of(
+    np.squeeze,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(1, 3, 1)),
+            call(d.floats(1, 3, 1), axis=0),
+            call(d.floats(1, 3, 1), axis=(0, -1)),
+            call(d.floats(1, 1)),
+            call(d.floats(2, 3)),
+        ]
+    ),
+)
+def squeeze(x, y, y_bar, axis=None):
+    return y_bar.reshape(x.shape) if axis is None else np.expand_dims(y_bar, axis)
+
+
+@adjoint_of(
+    np.expand_dims,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 0),
+            call(d.floats(2, 3), axis=-1),
+            call(d.floats(2, 3), (0, 2)),
+            call(d.number(), 0),
+        ]
+    ),
+)
+def expand_dims(x, y, y_bar, axis=0):
+    return np.squeeze(y_bar, axis=axis)
+
+
+def ranks():
+    """Samples of the functions that raise the rank."""
+    return calls(lambda d: [call(d.number()), call(d.floats(3)), call(d.floats(2, 3)), call(d.floats(2, 1, 3, 2))])()
+
+
+def at_least(*xs, y, y_bar):
+    if len(xs) == 1:
+        return (y_bar.reshape(xs[0].shape),)
+    return tuple([part.reshape(x.shape) for part, x in zip(y_bar, xs, strict=True)])
+
+
+def at_least_tangent(function):
+    """Each raises the rank of the tangents as it does that of the operands."""
+
+    def tangent(*given):
+        count = (len(given) - 1) // 2
+        dots = [np.broadcast_to(d, x.shape) for x, d in zip(given[:count], given[count + 1 :], strict=True)]
+        return function(*dots)
+
+    return tangent
+
+
+for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    adjoint_of(
+        _function,
+        view=True,
+        tangent=at_least_tangent(_function),
+        samples=lambda: (*ranks(), *calls(lambda d: [call(d.number(), d.floats(2))])()),
+    )(at_least)
+
+
+# ---- broadcasting ----------------------------------------------------------------------------------------------------
+
+
+@adjoint_of(
+    np.broadcast_to,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), (2, 3)),
+            call(d.floats(2, 1), (4, 2, 3)),
+            call(d.number(), (3,)),
+            call(d.floats(2, 3), (2, 3)),
+            call(d.floats(1), 4),
+        ]
+    ),
+)
+def broadcast_to(x, y, y_bar, shape=None):
+    return y_bar
+
+
+def broadcast_arrays_tangent(*given):
+    count = (len(given) - 1) // 2
+    y = given[count]
+    return tuple([np.broadcast_to(d, part.shape) for part, d in zip(y, given[count + 1 :], strict=True)])
+
+
+@adjoint_of(
+    np.broadcast_arrays,
+    view=True,
+    tangent=broadcast_arrays_tangent,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), d.floats(2, 1)),
+            call(d.floats(2, 3), d.number()),
+            call(d.floats(1, 3), d.floats(2, 1), d.floats(1)),
+            call(d.floats(2)),
+        ]
+    ),
+)
+def broadcast_arrays(*xs, y, y_bar):
+    return tuple(y_bar)
+
+
+# ---- order of the entries --------------------------------------------------------------------------------------------
+
+
+@adjoint_of(
+    np.flip,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3)),
+            call(d.floats(2, 3), 1),
+            call(d.floats(2, 3, 2), axis=(0, -1)),
+            call(d.floats(2, 3)),
+        ]
+    ),
+)
+def flip(x, y, y_bar, axis=None):
+    return np.flip(y_bar, axis)
+
+
+matrices = calls(lambda d: [call(d.floats(*s)) for s in ((2, 3), (2, 3, 4), (1, 3), (3, 1))])
+
+
+@adjoint_of(np.fliplr, kind="linear", view=True, samples=matrices)
+def fliplr(x, y, y_bar):
+    return np.fliplr(y_bar)
+
+
+@adjoint_of(np.flipud, kind="linear", view=True, samples=matrices)
+def flipud(x, y, y_bar):
+    return np.flipud(y_bar)
+
+
+@adjoint_of(
+    np.rot90,
+    kind="linear",
+    view=True,
+    samples=calls(
+        lambda d: [
+            call(d.floats(2, 3)),
+            call(d.floats(2, 3), 2),
+            call(d.floats(2, 3, 4), k=3, axes=(1, 2)),
+            call(d.floats(2, 3), -1),
+        ]
+    ),
+)
+def rot90(x, y, y_bar, k=1, axes=(0, 1)):
+    return np.rot90(y_bar, -k, axes)
+
+
+@adjoint_of(
+    np.roll,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(5), 2),
+            call(d.floats(2, 3), 1),
+            call(d.floats(2, 3), -1, axis=1),
+            call(d.floats(2, 3), (1, 2), axis=(0, 1)),
+        ]
+    ),
+)
+def roll(x, y, y_bar, shift=0, axis=None):
+    if isinstance(shift, tuple | list):
+        return np.roll(y_bar, [-s for s in shift], axis)
+    return np.roll(y_bar, -shift, axis)
+
+
+# ---- copies of the entries -------------------------------------------------------------------------------------------
+
+
+def add_up(z, index, x, axis):
+    """Adds the slices of `z` along `axis` into those slices of an array like `x` that `index` names."""
+    total = np.zeros_like(x, dtype=z.dtype)
+    np.add.at(np.moveaxis(total, axis, 0), index, np.moveaxis(z, axis, 0))
+    return total
+
+
+@adjoint_of(
+    np.repeat,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 2),
+            call(d.floats(2, 3), 2),
+            call(d.floats(2, 3), 3, axis=1),
+            call(d.floats(2, 3), 2, axis=-2),
+            call(d.floats(3), np.array([2, 0, 1])),
+            call(d.floats(2, 3), [1, 3], axis=0),
+            call(d.number(), 3),
+        ]
+    ),
+)
+def repeat(x, y, y_bar, repeats=1, axis=None):
+    if axis is None:
+        if isinstance(repeats, int):
+            return y_bar.reshape((*x.shape, repeats)).sum(axis=-1)
+        return add_up(y_bar, np.repeat(np.arange(x.size), repeats), x.reshape(-1), 0).reshape(x.shape)
+    if isinstance(repeats, int):
+        at = axis % x.ndim
+        return y_bar.reshape((*x.shape[: at + 1], repeats, *x.shape[at + 1 :])).sum(axis=at + 1)
+    return add_up(y_bar, np.repeat(np.arange(x.shape[axis]), repeats), x, axis)
+
+
+def untile(y_bar, x, reps):
+    """The sum of the copies that `np.tile(x, reps)` made."""
+    counts = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
+    ndim = max(x.ndim, len(counts))
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    apart = ()
+    for count, n in zip(counts, shape, strict=True):
+        apart = (*apart, count, n)
+    return y_bar.reshape(apart).sum(axis=tuple(range(0, 2 * ndim, 2))).reshape(x.shape)
+
+
+@adjoint_of(
+    np.tile,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 2),
+            call(d.floats(2, 3), (2, 1)),
+            call(d.floats(3), (2, 2)),
+            call(d.floats(2, 1, 2), 3),
+            call(d.number(), 3),
+        ]
+    ),
+)
+def tile(x, y, y_bar, reps=1):
+    return untile(y_bar, x, reps)
+
+
+@static
+def pad_pairs(pad_width, ndim):
+    """The widths before and after, one pair an axis, of any of the short forms."""
+    if isinstance(pad_width, dict):
+        pairs = {axis % ndim: width for axis, width in pad_width.items()}
+        return tuple(
+            (pairs.get(k, 0),) * 2 if isinstance(pairs.get(k, 0), int) else tuple(pairs[k]) for k in range(ndim)
+        )
+    return tuple((int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (ndim, 2)))
+
+
+def unpad(y_bar, x, pairs, mode):
+    """The adjoint of padding by copies of entries: each copy's cotangent goes back to the entry."""
+    for axis in range(x.ndim):
+        index = np.pad(np.arange(x.shape[axis]), pairs[axis], mode=mode)
+        shape = (*y_bar.shape[:axis], x.shape[axis], *y_bar.shape[axis + 1 :])
+        total = np.zeros(shape, y_bar.dtype)
+        np.add.at(np.moveaxis(total, axis, 0), index, np.moveaxis(y_bar, axis, 0))
+        y_bar = total
+    return y_bar
+
+
+def pad_tangent(x, y, x_dot, pad_width=0, mode="constant", constant_values=0):
+    if mode == "constant":
+        return np.pad(x_dot, pad_width)
+    return np.pad(x_dot, pad_width, mode=mode)
+
+
+@adjoint_of(
+    np.pad,
+    tangent=pad_tangent,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 2),
+            call(d.floats(2, 3), (1, 2)),
+            call(d.floats(2, 3), ((1, 0), (2, 1)), constant_values=1.5),
+            call(d.floats(4), ((1, 3),), "edge"),
+            call(d.floats(2, 3), 1, mode="reflect"),
+            call(d.floats(3), (1, 2), mode="symmetric"),
+            call(d.floats(2, 4), ((1, 1), (0, 3)), mode="wrap"),
+        ]
+    ),
+)
+def pad(x, y, y_bar, pad_width=0, mode="constant", constant_values=0):
+    pairs = pad_pairs(pad_width, x.ndim)
+    if mode == "constant":
+        return y_bar[tuple([slice(pairs[k][0], pairs[k][0] + x.shape[k]) for k in range(x.ndim)])]
+    if mode in ("edge", "reflect", "symmetric", "wrap"):
+        return unpad(y_bar, x, pairs, mode)
+    return refuse(f"np.pad with mode={mode!r}", "Use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'.")
+
+
+@composite(
+    np.resize,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 5),
+            call(d.floats(2, 3), (3, 4)),
+            call(d.floats(4), (2, 1)),
+            call(d.floats(2, 2), (2, 2)),
+        ]
+    ),
+)
+def resize(a, new_shape):
+    count = int(np.prod(new_shape))
+    return np.take(np.ravel(a), np.arange(count) % np.size(a)).reshape(new_shape)
