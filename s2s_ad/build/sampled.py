@@ -71,7 +71,7 @@ def _dims_by_rule(function: Any, args: tuple[Operand, ...], kwargs: Options) -> 
         return None
     try:
         dims = rule(Call(args, kwargs))
-    except (Undecided, ValueError, TypeError, IndexError, KeyError):
+    except (Undecided, ArithmeticError, ValueError, TypeError, IndexError, KeyError):
         return None
     return tuple(fresh(k) if dim == FRESH else dim for k, dim in enumerate(dims))
 

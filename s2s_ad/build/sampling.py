@@ -5,6 +5,7 @@ Enters: a function and operands.  Leaves: `Outcome`s, each a real result with th
 
 from __future__ import annotations
 
+import math
 import operator
 import warnings
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ class Sizes:
     slots: list[tuple[Dim, int]] = field(default_factory=list)
     tokens: dict[str, int] = field(default_factory=dict)
     integers: int = 0
+    flags: int = 0
 
     def of(self, dim: Dim) -> int:
         if isinstance(dim, int):
@@ -53,6 +55,10 @@ class Sizes:
         self.integers += 1
         return RUN_TIME_INTEGERS[self.integer * (self.integers % 6 + 1) % len(RUN_TIME_INTEGERS)]
 
+    def next_flag(self) -> bool:
+        self.flags += 1
+        return bool((self.integer >> (self.flags - 1) % 2) & 1)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -60,45 +66,65 @@ class Outcome:
     slots: tuple[tuple[Dim, int], ...]
 
 
-def sample(operand: Operand, sizes: Sizes, rng: np.random.Generator) -> Any:
+def sample(operand: Operand, sizes: Sizes, draw: Draw) -> Any:
     match operand:
         case Known(value):
             return value
         case Extent(dim):
             return sizes.of(dim)
-        case Scalar(dtype, True) if dtype.kind == "i":
-            return sizes.next_integer()
+        case Scalar(dtype, weak) if dtype.kind in "biu":
+            number = sizes.next_flag() if dtype.kind == "b" else sizes.next_integer()
+            return number if weak else dtype.type(number if dtype.kind != "u" else abs(number))
         case Scalar(dtype, weak):
-            number = _numbers(dtype, (), rng)
+            number = _numbers(dtype, (), draw)
             return number.item() if weak else dtype.type(number[()])
         case Array(dtype, dims):
-            return _numbers(dtype, tuple(map(sizes.of, dims)), rng)
+            return _numbers(dtype, tuple(map(sizes.of, dims)), draw)
         case TupleOf(items) | tuple(items):
-            return tuple(sample(item, sizes, rng) for item in items)
+            return tuple(sample(item, sizes, draw) for item in items)
         case list(items):
-            return [sample(item, sizes, rng) for item in items]
+            return [sample(item, sizes, draw) for item in items]
         case ListOf(item) if item is not None:
             length = max(1, sizes.of(f"{LENGTH}{len(sizes.slots)}"))
             slots = sizes.slots[:]
             made = []
             for _ in range(length):  # every item has the first one's sizes
                 sizes.slots[:] = slots
-                made.append(sample(item, sizes, rng))
+                made.append(sample(item, sizes, draw))
             return made
     raise Unsampled
 
 
-def _numbers(dtype: np.dtype, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+class Draw:
+    """A fixed stream of numbers between 0 and 1: the type of a program does not vary from run to run."""
+
+    def __init__(self, start: int = 0) -> None:
+        self.at = 97 * start
+
+    def __call__(self, shape: tuple[int, ...]) -> np.ndarray:
+        size = math.prod(shape)
+        first = self.at % _STREAM_USED
+        self.at += size + 1
+        if size > len(_STREAM) - first:
+            return np.resize(_STREAM, shape)
+        return _STREAM[first : first + size].reshape(shape)
+
+
+_STREAM = np.random.default_rng(20).random(8192)
+_STREAM_USED = 1024
+
+
+def _numbers(dtype: np.dtype, shape: tuple[int, ...], draw: Draw) -> np.ndarray:
     """Values inside the domain of most functions; matrices are well conditioned."""
+    values = draw(shape)
     if dtype.kind == "b":
-        return rng.random(shape) > 0.4
-    values: np.ndarray
+        return np.asarray(values > 0.4)
     if dtype.kind in "iu":
-        values = rng.integers(0, 2, shape)
-    elif dtype.kind == "c":
-        values = rng.uniform(0.2, 0.8, shape) + 1j * rng.uniform(0.2, 0.8, shape)
+        values = values > 0.5
     else:
-        values = rng.uniform(0.2, 0.8, shape)
+        values = 0.2 + 0.6 * values
+    if dtype.kind == "c":
+        values = values + 1j * (0.2 + 0.6 * draw(shape))
     if len(shape) >= 2:
         values = values + 3 * np.eye(shape[-2], shape[-1], dtype=int)
     return np.asarray(values).astype(dtype)
@@ -115,9 +141,9 @@ def call(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
 
 def outcome_of(function: Any, args: Sequence[Operand], kwargs: dict[str, Operand], sizes: Sizes) -> Outcome | None:
     """What one call gives, or None where it raises."""
-    rng = np.random.default_rng(20 + sizes.integer)
-    values = [sample(operand, sizes, rng) for operand in args]
-    options = {name: sample(operand, sizes, rng) for name, operand in kwargs.items()}
+    draw = Draw(sizes.integer)
+    values = [sample(operand, sizes, draw) for operand in args]
+    options = {name: sample(operand, sizes, draw) for name, operand in kwargs.items()}
     try:
         value = call(function, values, options)
     except Exception:
@@ -172,7 +198,7 @@ def _attempts(
 
 
 def _census(operands: Sequence[Operand]) -> tuple[list[str], bool, bool]:
-    """The unknown sizes among the operands, whether any size is free, whether any integer is known only at run time."""
+    """The unknown sizes among the operands, whether any size is free, whether any integer or flag is known only at run time."""
     tokens: dict[str, None] = {}
     has_sizes = has_integers = False
     stack: list[Operand] = list(operands)
@@ -185,7 +211,7 @@ def _census(operands: Sequence[Operand]) -> tuple[list[str], bool, bool]:
                 has_sizes |= dim != 1
                 if isinstance(dim, str) and dim != N:
                     tokens[dim] = None
-            case Scalar(dtype) if dtype.kind in "iu":
+            case Scalar(dtype) if dtype.kind in "biu":
                 has_integers = True
             case TupleOf(items) | tuple(items) | list(items):
                 stack.extend(items)

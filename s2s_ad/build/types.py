@@ -5,7 +5,7 @@ Leaves: `result_type`, and `admits`, which says whether a value is of a type.
 
 Sample operands of the operands' types are made, the function is called on them, and what comes back is read. Sizes are
 read only off functions that are known to decide them by sizes alone; all others get fresh unknown sizes. A list of
-unknown length is taken to hold something, and a power of Python floats to be real.
+unknown length, and what Python's `sum` goes over, are taken to hold something, and a power of Python floats to be real.
 """
 
 from __future__ import annotations
