@@ -1,0 +1,1 @@
+"""Small programs over the whole language, written as people write numerical Python."""
