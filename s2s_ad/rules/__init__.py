@@ -5,13 +5,16 @@ Enters: the import.  Leaves: a full registry.
 
 from s2s_ad.rules import (
     decompositions,
+    einsum,
     elementwise,
     fft,
     joins,
     kinks,
     linalg,
     norms,
+    passive,
     polynomials,
+    products,
     reductions,
     scimath,
     shapes,
@@ -19,13 +22,16 @@ from s2s_ad.rules import (
 
 __all__ = [
     "decompositions",
+    "einsum",
     "elementwise",
     "fft",
     "joins",
     "kinks",
     "linalg",
     "norms",
+    "passive",
     "polynomials",
+    "products",
     "reductions",
     "scimath",
     "shapes",

@@ -19,8 +19,8 @@ What a rule may rely on:
   and broadcasts it over those that the expression lacks.
 - dtypes are cast to the operand's at the end; no rule mentions them.
 - Complex numbers: cotangents pair bilinearly, Re(sum(y_bar * y_dot)), as JAX's do, so a holomorphic rule is written as
-  if its numbers were real, and needs no conjugate. A real operand takes the real part. Functions that are not holomorphic
-  (`abs`, `real`, `imag`, `angle`, `conj`) write what this pairing gives, and say so.
+  if its numbers were real, and needs no conjugate. A real operand takes the real part. Functions that are not
+  holomorphic (`abs`, `real`, `imag`, `angle`, `conj`) write what this pairing gives, and say so.
 - `None` as an expression: no derivative flows to that operand (an index, a condition).
 - A result that is a tuple has a tuple of cotangents; a part that nothing uses arrives as the constant 0. Likewise an
   operand that is inactive has the constant 0 as its tangent.
@@ -74,7 +74,7 @@ class Rule:
           "multilinear" (the tangent is the sum over operands), "general" (a tangent is written beside it, if at all).
     view: the result may be a view of the first operand.
     sequence: the first operand is a sequence of arrays.
-    binder: takes a call's arguments as the primal does, and gives (operands, options); else the primal's signature does.
+    binder: takes a call's arguments as the primal does, gives (operands, options); else the primal's signature does.
     """
 
     primal: Callable[..., Any]
