@@ -168,17 +168,16 @@ class _Check:
         if ours is None:
             raise AssertionError(f"{what}: nothing was returned")
         found = np.asarray(ours)
-        if any(
-            np.all(np.abs(found - e) <= self.atol + self.rtol * np.maximum(np.abs(e), np.abs(found))) for e in expected
-        ):
+        if any(np.all(np.abs(found - e) <= self.atol + self.rtol * np.abs(e)) for e in expected):
             return
         worst = np.unravel_index(int(np.argmax(np.abs(found - expected[1]))), found.shape)
         index = f" at index {tuple(map(int, worst))}" if found.shape else ""
-        steps = " and ".join(
-            f"{np.asarray(e)[worst]:.8g} (step {s:g})" for e, s in zip(expected, (self.eps, self.eps / 2), strict=True)
-        )
+        steps = [
+            f"{np.asarray(difference)[worst]:.8g} (step {step:g})"
+            for difference, step in zip(expected, (self.eps, self.eps / 2), strict=True)
+        ]
         raise AssertionError(
-            f"{what}{index}: derivative {found[worst]:.8g}, central differences {steps}; "
+            f"{what}{index}: derivative {found[worst]:.8g}, central differences {' and '.join(steps)}; "
             f"allowed: {self.atol:g} + {self.rtol:g} times the value"
         )
 

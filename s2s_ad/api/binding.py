@@ -1,7 +1,7 @@
 """A call's arguments, bound to the parameters as Python binds them.
 
-Enters: a callable and the arguments of a call.  Leaves: one value a parameter, in the order of the signature: `*args` is
-one tuple, `**kwargs` one dict.
+Enters: a callable and the arguments of a call.  Leaves: one value a parameter, in the order of the signature: `*args`
+is one tuple, `**kwargs` one dict.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _inside(fun: Any) -> Callable[..., Any] | None:
     if cls.__module__.partition(".")[0] == "s2s_ad" or cls.__qualname__ in ("_lru_cache_wrapper", "PjitFunction"):
         inner: Callable[..., Any] | None = getattr(fun, "__wrapped__", None)
         return inner
-    call = getattr(cls, "__call__", None)
+    call = cls.__call__ if callable(fun) else None
     if isinstance(call, types.FunctionType):
         return types.MethodType(call, fun)
     return None

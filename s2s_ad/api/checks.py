@@ -57,11 +57,9 @@ def check_differentiable(label: str, value: Any) -> None:
                 )
             continue
         if dtype.kind in "biu":
-            kind = "boolean" if dtype.kind == "b" else "an integer"
+            kind = "bools" if dtype.kind == "b" else "integers"
             raise SignatureError(
-                f"argument {where} is {describe(leaf)}: {kind} argument cannot be differentiated"
-                if dtype.kind == "b"
-                else f"argument {where} is {describe(leaf)}: integers cannot be differentiated",
+                f"argument {where} is {describe(leaf)}: {kind} cannot be differentiated",
                 _integer_remedy(label, path, leaf),
             )
         if dtype.kind == "c":

@@ -123,7 +123,7 @@ def _leads_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 
 class _WithRule(Generic[P, R]):
-    """A function whose derivative its author gives. Calls run the function; the compiler knows this object by its rule."""
+    """A function whose derivative its author gives. Calls run the function itself."""
 
     def __init__(self, fun: Callable[P, R]) -> None:
         if not callable(fun):

@@ -29,6 +29,7 @@ class Adjoint(Generic[P, R]):
     """A function with its derivatives beside it. A call runs the function itself, untouched."""
 
     __wrapped__: Callable[P, R]
+    __qualname__: str
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class Adjoint(Generic[P, R]):
         for name in self.__qualname__.split("."):
             found = getattr(found, name, None)
         if found is self:
-            return self.__qualname__
+            return str(self.__qualname__)
         return type(self), (self._fun, *self._options)
 
     def __copy__(self) -> Adjoint[P, R]:
@@ -178,7 +179,7 @@ def adjoint(
     backend: str = "numpy",
 ) -> Adjoint[P, R]: ...
 def adjoint(fun: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Give a function its derivatives: `.grad`, `.value_and_grad`, `.vjp`, `.jvp`, `.jacobian`, `.hessian`, `.hvp`, `.source`.
+    """Give a function its derivatives: `.grad`, `.value_and_grad`, `.vjp`, `.jvp`, `.jacobian`, `.hessian`, `.hvp`.
 
     Used bare or with options: `@adjoint`, `@adjoint(argnums=(0, 1), argnames="w", has_aux=True, backend="numba")`.
     """

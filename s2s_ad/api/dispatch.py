@@ -267,8 +267,8 @@ _shared: dict[tuple[int, int], PlainOrigin] = {}
 def origin_of(function: types.FunctionType, names: Sequence[str]) -> PlainOrigin:
     """The origin of `function`, one for all that is asked of it.
 
-    Functions without a closure share it with every function of the same code and globals (a lambda in a loop is made anew each
-    time round). A closure's hangs on the function itself: captured values and programs go away together.
+    Functions without a closure share it with every function of the same code and globals (a lambda in a loop is made
+    anew each time round). A closure's hangs on the function itself: captured values and programs go away together.
     """
     if function.__closure__:
         origin = function.__dict__.get(_ATTRIBUTE)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from s2s_ad.api.checks import check_backend, check_pair, check_structure, fitted, has_float
 from s2s_ad.api.dispatch import Entry
 from s2s_ad.api.selection import Choice, Selection
@@ -177,9 +179,8 @@ def aux_pair(name: str, value: Any) -> tuple[Any, Any]:
 
 def fit(what: str, expected: Any, found: Any, like: str) -> Any:
     """`found` as a cotangent or tangent of `expected`: the structure, shapes and dtypes of that, else an error."""
-    if type(expected) is type(found) and getattr(found, "dtype", None) is not None:
-        if found.dtype == expected.dtype and found.shape == expected.shape:
-            return found
+    if type(expected) is np.ndarray is type(found) and found.dtype == expected.dtype and found.shape == expected.shape:
+        return found
     check_structure(what, expected, found, like)
     return _fit(what, expected, found, like)
 

@@ -82,6 +82,31 @@ def source_of(
     return Source(family.answer(text, generic_specs(binder)).program.text, primal_text(text))
 
 
+def source_for(
+    fun: Callable[..., Any],
+    given: Sequence[Spec] | None,
+    *,
+    mode: str,
+    argnames: Argnames | None,
+    backend: str,
+    optimize: bool,
+) -> Source:
+    """The program for arguments of given types, one for each parameter; for any, if none are given."""
+    check_backend(backend)
+    subject = Subject(fun)
+    names = subject.binder.parameters.names
+    if given is not None and len(given) != len(names):
+        raise SignatureError(
+            f"{len(given)} types are given for the {len(names)} arguments of `{subject.name}`",
+            f"Its signature is {subject.binder.label}.",
+        )
+    selection = choose(None, argnames).select(subject.binder, 0) if mode != "primal" else Selection((), False)
+    specs = generic_specs(subject.binder) if given is None else dict(zip(names, given, strict=True))
+    text = subject.origin.generic()
+    family = subject.family(MODES[mode], selection, False, backend, optimize)
+    return Source(family.answer(text, specs).program.text, primal_text(text))
+
+
 def generic_specs(binder: Any) -> dict[str, Spec]:
     """Specs of arguments of which nothing is known but their defaults."""
     p = binder.parameters

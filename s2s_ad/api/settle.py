@@ -1,6 +1,6 @@
 """A gradient has its argument's type to the letter: a Python float's is a float, a 0-d array's a 0-d array.
 
-Enters: the specs of the differentiated parameters.  Leaves: a function on the gradients, or None where nothing is to do.
+Enters: the specs of the differentiated parameters.  Leaves: a function on gradients, or None if nothing is to do.
 """
 
 from __future__ import annotations

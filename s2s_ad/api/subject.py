@@ -54,7 +54,7 @@ class Subject:
 
 
 class DerivativeOrigin(Origin):
-    """A derivative to differentiate again: a short function that calls the generated program, and is derived like any other."""
+    """A derivative to differentiate again: a short function that calls its program, and is derived like any other."""
 
     def __init__(self, derivative: Transformed, name: str) -> None:
         self.derivative = derivative

@@ -1,6 +1,6 @@
 """Pytrees of run-time values: walk them with paths, rebuild them leaf by leaf.
 
-Enters: numbers, arrays, tuples, lists, dicts, named tuples, dataclasses, simple objects.  Leaves: leaves with their paths.
+Enters: numbers, arrays, tuples, lists, dicts, named tuples, dataclasses, simple objects.  Leaves: leaves, with paths.
 """
 
 from __future__ import annotations

@@ -43,9 +43,9 @@ class Source(str):
     def _repr_html_(self) -> str:
         """For notebooks. Everything is escaped; nothing is fetched."""
         try:
-            from pygments import highlight
-            from pygments.formatters import HtmlFormatter
-            from pygments.lexers import PythonLexer
+            from pygments import highlight  # type: ignore[import-untyped, unused-ignore]
+            from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped, unused-ignore]
+            from pygments.lexers import PythonLexer  # type: ignore[import-untyped, unused-ignore]
         except ImportError:
             import html  # needed by notebooks only
 
@@ -96,9 +96,9 @@ def _coloured(text: str) -> str:
     if not os.isatty(1):
         return text
     try:
-        from pygments import highlight
-        from pygments.formatters import TerminalFormatter
-        from pygments.lexers import PythonLexer
+        from pygments import highlight  # type: ignore[import-untyped, unused-ignore]
+        from pygments.formatters import TerminalFormatter  # type: ignore[import-untyped, unused-ignore]
+        from pygments.lexers import PythonLexer  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         return text
     coloured: Any = highlight(text, PythonLexer(), TerminalFormatter())

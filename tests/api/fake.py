@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from s2s_ad.api.trees import leaves, mapped, rebuilt, children
+from s2s_ad.api.trees import children, leaves, mapped, rebuilt
 from s2s_ad.build.signature import spec_of
 
 STEP = 1e-6
