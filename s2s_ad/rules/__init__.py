@@ -19,12 +19,15 @@ from s2s_ad.rules import (
     scimath,
     shapes,
 )
+from s2s_ad.rules.registry import composite_for, is_passive, refusal_of, rule_for
 
 __all__ = [
+    "composite_for",
     "decompositions",
     "einsum",
     "elementwise",
     "fft",
+    "is_passive",
     "joins",
     "kinks",
     "linalg",
@@ -33,6 +36,8 @@ __all__ = [
     "polynomials",
     "products",
     "reductions",
+    "refusal_of",
+    "rule_for",
     "scimath",
     "shapes",
 ]
