@@ -215,11 +215,12 @@ def on_jax(function: Callable[..., Any]) -> Callable[..., Any]:
         if hasattr(math, name):
             swaps[id(getattr(math, name))] = getattr(jnp, name)
     spaces: dict[int, dict[str, Any]] = {}
+    packages = {function.__module__.partition(".")[0], "corpus", "kernels"}
 
     def swap(value: Any) -> Any:
         if id(value) in swaps:
             return swaps[id(value)]
-        if isinstance(value, types.FunctionType) and value.__module__ == function.__module__:
+        if isinstance(value, types.FunctionType) and value.__module__.partition(".")[0] in packages:
             return rebuild(value)
         return value
 

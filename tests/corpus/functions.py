@@ -92,7 +92,7 @@ def function_as_argument(x, y):
 
 
 @program(array(3), "tanh", jax=False)
-@program(array(3), "square", jax=False)
+@program(array(3), "square")
 def functions_in_a_dict(x, name):
     return ACTIVATIONS[name](x).sum()
 

@@ -133,7 +133,8 @@ class _Writer:
         return lines + self.otherwise(depth, in_loop, in_finally)
 
     def while_(self, depth: int, in_loop: bool, in_finally: bool) -> list[str]:
-        lines = [f"while {self.test()}:", *self.indented(depth, True, False)]
+        # asking in the body as well ends even `while True: pass`, by the budget
+        lines = [f"while {self.test()}:", f"    {self.ask()}", *self.indented(depth, True, False)]
         return lines + self.otherwise(depth, in_loop, in_finally)
 
     def with_(self, depth: int, in_loop: bool, in_finally: bool) -> list[str]:
