@@ -151,8 +151,8 @@ derivative(
 )
 derivative(
     special.betainc,
-    "betainc_slopes(x, y, z, w)[0]",
-    "betainc_slopes(x, y, z, w)[1]",
+    "betainc_slopes(x, y, z)[0]",
+    "betainc_slopes(x, y, z)[1]",
     "np.exp((x - 1) * np.log(z) + (y - 1) * np.log1p(-z) - special.betaln(x, y))",
     samples=lambda: [
         call(positive(3), positive(3, key=1), positive(3, low=0.1, high=0.9)),
@@ -161,7 +161,28 @@ derivative(
         call(positive(2, high=6), 3.0, 0.8),
     ],
 )
+derivative(
+    special.stdtr,
+    "stdtr_slope(x, y)",
+    "np.exp(special.gammaln(0.5 * (x + 1)) - special.gammaln(0.5 * x) - 0.5 * (x + 1) * np.log1p(y * y / x))"
+    " / np.sqrt(np.pi * x)",
+    samples=lambda: [
+        call(3.5, real(4)),
+        call(positive(3), real(3)),
+        call(positive(2, 1), real(3)),
+        call(positive(3), -0.5),
+    ],
+)
 passive(special.gammasgn)
+
+
+def stdtr_slope(df, t):
+    """d F(t; df) / d df of Student's t distribution, from its tail 0.5 * I(df / (df + t**2); df / 2, 1 / 2)."""
+    moved = np.where(t == 0, 1.0, t)
+    share = df / (df + moved * moved)
+    by_a, _ = betainc_slopes(0.5 * df, 0.5, share)
+    by_share = np.exp((0.5 * df - 1) * np.log(share) - 0.5 * np.log1p(-share) - special.betaln(0.5 * df, 0.5))
+    return -np.sign(t) * 0.5 * (0.5 * by_a + by_share * (moved / (df + moved * moved)) ** 2)
 
 
 def gammainc_slope(a, x):
@@ -196,7 +217,7 @@ def betainc_series(a, b, x):
     return total_a, total_b
 
 
-def betainc_slopes(a, b, x, value):
+def betainc_slopes(a, b, x):
     """The series converges fast below the mean; above it I(x; a, b) = 1 - I(1 - x; b, a) is used."""
     below = x <= (a + 1) / (a + b + 2)
     first, second = betainc_series(np.where(below, a, b), np.where(below, b, a), np.where(below, x, 1 - x))
