@@ -4,10 +4,12 @@ Enters: the import.  Leaves: a full registry.
 """
 
 from s2s_ad.rules import (
+    copies,
     decompositions,
     einsum,
     elementwise,
     fft,
+    indexing,
     joins,
     kinks,
     linalg,
@@ -17,16 +19,19 @@ from s2s_ad.rules import (
     products,
     reductions,
     scimath,
+    sets,
     shapes,
 )
 from s2s_ad.rules.registry import composite_for, is_passive, refusal_of, rule_for
 
 __all__ = [
     "composite_for",
+    "copies",
     "decompositions",
     "einsum",
     "elementwise",
     "fft",
+    "indexing",
     "is_passive",
     "joins",
     "kinks",
@@ -39,5 +44,6 @@ __all__ = [
     "refusal_of",
     "rule_for",
     "scimath",
+    "sets",
     "shapes",
 ]

@@ -1,0 +1,142 @@
+"""Rules of functions that hold several copies of an entry: repeat, tile, pad, resize.
+
+Enters: nothing.  Leaves: rules in the registry. The cotangents of all copies add up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s2s_ad.rules.lookup import refuse
+from s2s_ad.rules.registry import adjoint_of, composite, static
+from s2s_ad.rules.samples import call, calls
+
+
+def add_up(z, index, x, axis):
+    """Adds the slices of `z` along `axis` into those slices of an array like `x` that `index` names."""
+    total = np.zeros_like(x, dtype=z.dtype)
+    np.add.at(np.moveaxis(total, axis, 0), index, np.moveaxis(z, axis, 0))
+    return total
+
+
+@adjoint_of(
+    np.repeat,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 2),
+            call(d.floats(2, 3), 2),
+            call(d.floats(2, 3), 3, axis=1),
+            call(d.floats(2, 3), 2, axis=-2),
+            call(d.floats(3), np.array([2, 0, 1])),
+            call(d.floats(2, 3), [1, 3], axis=0),
+            call(d.number(), 3),
+        ]
+    ),
+)
+def repeat(x, y, y_bar, repeats=1, axis=None):
+    if axis is None:
+        if isinstance(repeats, int):
+            return y_bar.reshape((*x.shape, repeats)).sum(axis=-1)
+        return add_up(y_bar, np.repeat(np.arange(x.size), repeats), x.reshape(-1), 0).reshape(x.shape)
+    if isinstance(repeats, int):
+        at = axis % x.ndim
+        return y_bar.reshape((*x.shape[: at + 1], repeats, *x.shape[at + 1 :])).sum(axis=at + 1)
+    return add_up(y_bar, np.repeat(np.arange(x.shape[axis]), repeats), x, axis)
+
+
+def untile(y_bar, x, reps):
+    """The sum of the copies that `np.tile(x, reps)` made."""
+    counts = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
+    ndim = max(x.ndim, len(counts))
+    counts = (1,) * (ndim - len(counts)) + counts
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    apart = ()
+    for count, n in zip(counts, shape, strict=True):
+        apart = (*apart, count, n)
+    return y_bar.reshape(apart).sum(axis=tuple(range(0, 2 * ndim, 2))).reshape(x.shape)
+
+
+@adjoint_of(
+    np.tile,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 2),
+            call(d.floats(2, 3), (2, 1)),
+            call(d.floats(3), (2, 2)),
+            call(d.floats(2, 1, 2), 3),
+            call(d.number(), 3),
+        ]
+    ),
+)
+def tile(x, y, y_bar, reps=1):
+    return untile(y_bar, x, reps)
+
+
+@static
+def pad_pairs(pad_width, ndim):
+    """The widths before and after, one pair an axis, of any of the short forms."""
+    if isinstance(pad_width, dict):
+        pairs = {axis % ndim: width for axis, width in pad_width.items()}
+        return tuple(
+            (pairs.get(k, 0),) * 2 if isinstance(pairs.get(k, 0), int) else tuple(pairs[k]) for k in range(ndim)
+        )
+    return tuple((int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (ndim, 2)))
+
+
+def unpad(y_bar, x, pairs, mode):
+    """The adjoint of padding by copies of entries: each copy's cotangent goes back to the entry."""
+    for axis in range(x.ndim):
+        index = np.pad(np.arange(x.shape[axis]), pairs[axis], mode=mode)
+        shape = (*y_bar.shape[:axis], x.shape[axis], *y_bar.shape[axis + 1 :])
+        total = np.zeros(shape, y_bar.dtype)
+        np.add.at(np.moveaxis(total, axis, 0), index, np.moveaxis(y_bar, axis, 0))
+        y_bar = total
+    return y_bar
+
+
+def pad_tangent(x, y, x_dot, pad_width=0, mode="constant", constant_values=0):
+    if mode == "constant":
+        return np.pad(x_dot, pad_width)
+    return np.pad(x_dot, pad_width, mode=mode)
+
+
+@adjoint_of(
+    np.pad,
+    tangent=pad_tangent,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 2),
+            call(d.floats(2, 3), (1, 2)),
+            call(d.floats(2, 3), ((1, 0), (2, 1)), constant_values=1.5),
+            call(d.floats(4), ((1, 3),), "edge"),
+            call(d.floats(2, 3), 1, mode="reflect"),
+            call(d.floats(3), (1, 2), mode="symmetric"),
+            call(d.floats(2, 4), ((1, 1), (0, 3)), mode="wrap"),
+        ]
+    ),
+)
+def pad(x, y, y_bar, pad_width=0, mode="constant", constant_values=0):
+    pairs = pad_pairs(pad_width, x.ndim)
+    if mode == "constant":
+        return y_bar[tuple([slice(pairs[k][0], pairs[k][0] + x.shape[k]) for k in range(x.ndim)])]
+    if mode in ("edge", "reflect", "symmetric", "wrap"):
+        return unpad(y_bar, x, pairs, mode)
+    return refuse(f"np.pad with mode={mode!r}", "Use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'.")
+
+
+@composite(
+    np.resize,
+    samples=calls(
+        lambda d: [
+            call(d.floats(3), 5),
+            call(d.floats(2, 3), (3, 4)),
+            call(d.floats(4), (2, 1)),
+            call(d.floats(2, 2), (2, 2)),
+        ]
+    ),
+)
+def resize(a, new_shape):
+    count = int(np.prod(new_shape))
+    return np.take(np.ravel(a), np.arange(count) % np.size(a)).reshape(new_shape)
