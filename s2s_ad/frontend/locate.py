@@ -4,8 +4,8 @@ Enters: the text of a file and a code object.  Leaves: the `def` or `lambda` who
 """
 
 from __future__ import annotations
-
 import __future__
+
 import ast
 import copy
 import functools
@@ -28,7 +28,7 @@ class Module:
     lines: tuple[str, ...]
     tree: ast.Module
     imports: ast.Import
-    """One statement that binds every name which the file imports at its top: CPython compiles their calls differently."""
+    """Binds every name that the file imports at its top: CPython compiles calls through them differently."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,8 @@ def _starts(node: Definition, code: types.CodeType) -> bool:
 
 def _compile(module: Module, statement: ast.stmt, code: types.CodeType) -> types.CodeType:
     tree = ast.Module([module.imports, statement], [])
-    return compile(tree, code.co_filename, "exec", code.co_flags & _FUTURES, dont_inherit=True)
+    compiled: types.CodeType = compile(tree, code.co_filename, "exec", code.co_flags & _FUTURES, dont_inherit=True)
+    return compiled
 
 
 def _codes(code: types.CodeType, name: str) -> Iterator[types.CodeType]:

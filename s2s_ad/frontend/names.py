@@ -1,24 +1,76 @@
 """Names and parameters of a tree as the compiler sees them.
 
-Enters: a tree as parsed.  Leaves: a tree whose private names (`__x` in a class) are mangled, and parameters without
-annotations, so that the function means the same outside its class.
+Enters: a tree as parsed.  Leaves: a tree whose private names (`__x` in a class) are mangled, parameters without
+annotations, and names that the function does not use yet.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Iterable
 
-_NAMED = {
+_NAMED: dict[type[ast.AST], str] = {
     ast.Name: "id",
     ast.Attribute: "attr",
     ast.arg: "arg",
     ast.keyword: "arg",
     ast.FunctionDef: "name",
+    ast.ClassDef: "name",
     ast.ExceptHandler: "name",
     ast.MatchAs: "name",
     ast.MatchStar: "name",
 }
+
+
+class Names:
+    """The one allocator of a function's fresh names: `stop`, then `stop_2`, never a name that is taken."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self.flags: set[str] = set()
+        """Names that only ever hold True or False."""
+
+    def fresh(self, base: str) -> str:
+        name, number = base, 1
+        while name in self._taken:
+            number += 1
+            name = f"{base}_{number}"
+        self._taken.add(name)
+        return name
+
+    def flag(self, base: str) -> str:
+        name = self.fresh(base)
+        self.flags.add(name)
+        return name
+
+
+def used_names(tree: ast.AST) -> set[str]:
+    """Every identifier that stands anywhere in `tree`, nested functions included; attributes too, to be plain."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        field = _NAMED.get(type(node))
+        if field is not None:
+            names.add(getattr(node, field) or "")
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            names.update(node.names)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).partition(".")[0])
+    return names
+
+
+def bound_names(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that `nodes` bind, whatever their scope."""
+    names: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            if not isinstance(node.ctx, ast.Load):
+                names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.arg | ast.FunctionDef | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+            names.add(getattr(node, _NAMED[type(node)]) or "")
+    return names
 
 
 def without_annotations(parameters: ast.arguments) -> ast.arguments:

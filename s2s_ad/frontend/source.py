@@ -1,6 +1,6 @@
 """From a function object to its syntax tree.
 
-Enters: a Python function.  Leaves: a `FunctionSource`: the tree of exactly this function, with the positions of its file.
+Enters: a Python function.  Leaves: a `FunctionSource`: the tree of exactly this function, with the file's positions.
 
 The text is never trusted: the tree that is found is compiled again, and a function whose code differs from it (a file
 that was edited after it was imported) has no source as far as we are concerned.
@@ -9,6 +9,7 @@ that was edited after it was imported) has no source as far as we are concerned.
 from __future__ import annotations
 
 import ast
+import builtins
 import functools
 import inspect
 import linecache
@@ -125,7 +126,8 @@ def resolve(source: FunctionSource, name: str) -> object:
     try:
         return function.__globals__[name]
     except KeyError:
-        return function.__builtins__[name]
+        found: dict[str, object] = vars(builtins)
+        return found[name]
 
 
 def _inside(function: object) -> Callable[..., Any] | None:

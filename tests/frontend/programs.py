@@ -88,7 +88,9 @@ class _Writer:
         return f"t({self.steps})"
 
     def test(self) -> str:
-        form = self.draw(st.sampled_from(["{0}", "{0} > 1", "not {0}", "not not {0}", "{0} and {1}", "{0} > 0 or {1} == 2", "True"]))
+        form = self.draw(
+            st.sampled_from(["{0}", "{0} > 1", "not {0}", "not not {0}", "{0} and {1}", "{0} > 0 or {1} == 2", "True"])
+        )
         return form.format(self.ask(), self.ask())
 
     def block(self, depth: int, in_loop: bool, in_finally: bool) -> list[str]:
