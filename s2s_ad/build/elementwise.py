@@ -36,6 +36,10 @@ def elementwise_type(function: Any, args: tuple[Operand, ...], kwargs: Options) 
         return Unknown()
     if function in (operator.pow, pow) and _power_by_value(args):
         return Unknown()
+    if function in (operator.pow, pow) and isinstance(args[-1], Scalar) and args[-1].weak:
+        # NumPy squares for the exponent 2, which gives another dtype for bools.
+        trials = {elementwise_type(function, (args[0], Known(args[-1].dtype.type(n).item())), kwargs) for n in (2, 3)}
+        return trials.pop() if len(trials) == 1 else Unknown()
     template = _elementwise_template(
         function, tuple(map(_entry, args)), tuple((name, _entry(operand)) for name, operand in kwargs.items())
     )

@@ -107,7 +107,7 @@ def _size_holds(dim: Dim, size: int, slots: Slots) -> bool:
 def _modest(operand: Operand) -> Operand:
     """Large constant sizes are made small for a sample call: neither is one."""
     match operand:
-        case Known(value) if type(value) is int and 64 < value < 2**31:
+        case Known(value) if type(value) is int and 64 < value < 2**62:
             return Known(64)
         case Known(tuple(items)):
             return tuple(_modest(Known(item)) for item in items)

@@ -10,6 +10,7 @@ import operator
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -157,22 +158,29 @@ def outcomes_of(function: Any, args: Sequence[Operand], kwargs: dict[str, Operan
     if not has_sizes and not has_integers:
         only = outcome_of(function, args, kwargs, Sizes(lambda _: 0, lambda _, __: 0))
         return [] if only is None else [only]
-    patterns: list[frozenset[str]] = [frozenset()]
-    if tokens:
-        patterns += [frozenset(tokens), *(frozenset({token}) for token in tokens)][: 1 + 6]
+    patterns = _which_are_one(tokens)
     rounds = range(7) if has_integers else range(1)
     pools = [pool.__getitem__ for pool in (ASCENDING, DESCENDING, MIXED)]
     equal = [lambda _, n=n: n for n in (3, 5, 4)]
     found: list[Outcome] = []
     for attempt in (pools, equal):
+        in_general = len(found)
         for ones in patterns:
             for pool in attempt:
                 found += _attempts(function, args, kwargs, pool, ones, rounds)
-        if len(found) >= 2:
-            break
+            if not ones:
+                in_general = len(found) - in_general
+        if in_general >= 2:
+            break  # if the sizes only fit where some are one, they may fit where some are equal too
     for n in (2, 0):
         found += _attempts(function, args, kwargs, lambda _, n=n: n, frozenset(), rounds)  # type: ignore[misc]
     return found
+
+
+def _which_are_one(tokens: Sequence[str]) -> list[frozenset[str]]:
+    """Which of the unknown sizes to make one: none, then every choice, or each alone and all where there are many."""
+    counts = range(len(tokens) + 1) if len(tokens) <= 3 else (0, 1, len(tokens))
+    return [frozenset(ones) for count in counts for ones in combinations(tokens, count)]
 
 
 def _attempts(

@@ -164,6 +164,12 @@ def ravel(call: Call) -> Dims:
     return (_or_fresh(product_dim(call.dims(0, "a"))),)
 
 
+def along(call: Call) -> Dims:
+    """As many entries as the operand has, along one of its axes or, without an axis, in a row."""
+    dims = call.dims(0, "a", "x")
+    return ravel(call) if call.constant(None, 1, "axis") is None else dims
+
+
 def broadcast_to(call: Call) -> Dims:
     dims, asked = call.dims(0, "array"), [size_dim(item) for item in items_of(call.operand(1, "shape"))]
     padded = (1,) * (len(asked) - len(dims)) + dims
@@ -326,6 +332,12 @@ _RULES: dict[Any, Callable[[Call], Dims]] = {
     np.ravel: ravel,
     np.ndarray.ravel: ravel,
     np.ndarray.flatten: ravel,
+    np.cumsum: along,
+    np.cumprod: along,
+    np.nancumsum: along,
+    np.nancumprod: along,
+    np.ndarray.cumsum: along,
+    np.ndarray.cumprod: along,
     np.broadcast_to: broadcast_to,
     np.tile: tile,
     np.repeat: repeat,

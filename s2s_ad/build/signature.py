@@ -21,7 +21,9 @@ from s2s_ad.ir.types import Array, N, Scalar, type_of_value
 _NUMBERS = (int, float, complex)
 _LIBRARIES = frozenset({"numpy", "scipy", "pandas", "jax", "jaxlib", "numba", "torch", "builtins"})
 _CYCLE = ("a container that holds itself", "Pass a structure without cycles.")
-_PASSIVE_ATTRIBUTES = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, np.ufunc, np.dtype)
+_FUNCTIONS = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, np.ufunc, np.dtype)
+_PASSED_THROUGH = (*_FUNCTIONS, types.ModuleType, list, dict, set, frozenset, BaseException)
+_BY_VALUE = (type(None), bool, str, bytes)
 
 
 def spec_of(value: Any) -> Spec:
@@ -99,17 +101,10 @@ def _fields(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, tuple):
         names = getattr(cls, "_fields", None)
         return tuple(names) if isinstance(names, tuple) else None
-    if isinstance(value, type | types.ModuleType | list | dict | set | frozenset | BaseException) or callable(value):
-        return _parts_of_callable(value)
+    if isinstance(value, _PASSED_THROUGH):
+        return None
     if dataclasses.is_dataclass(value):
         return tuple(field.name for field in dataclasses.fields(value) if hasattr(value, field.name))
-    return _attributes(value)
-
-
-def _parts_of_callable(value: Any) -> tuple[str, ...] | None:
-    """An object of a user's class may be called too, as a layer of a network is."""
-    if isinstance(value, type | types.ModuleType | list | dict | set | frozenset | BaseException | _PASSIVE_ATTRIBUTES):
-        return None
     return _attributes(value)
 
 
@@ -127,7 +122,7 @@ def _attributes(value: Any) -> tuple[str, ...] | None:
 
 
 def _is_plain(value: Any, above: tuple[int, ...]) -> bool:
-    if value is None or isinstance(value, bool | str | bytes | enum.Enum | _PASSIVE_ATTRIBUTES) or _is_number(value):
+    if value is None or isinstance(value, (bool, str, bytes, enum.Enum, *_FUNCTIONS)) or _is_number(value):
         return True
     if isinstance(value, np.ndarray):
         return type(value) is np.ndarray and value.dtype.kind in "biufc"
@@ -184,7 +179,7 @@ def _key_of_spec(spec: Spec) -> Any:
         case Leaf(Scalar(dtype, weak)):
             return type(dtype.type().item()) if weak else (_NUMBER, dtype)
         case Static():
-            return (_STATIC, *spec.key) if isinstance(spec.key, tuple) else spec
+            return (_STATIC, *spec.key) if isinstance(spec.value, _BY_VALUE) else spec
         case Items(kind, items):
             return (_LIST if kind == "list" else _TUPLE, *map(_key_of_spec, items))
         case Mapping(keys, items):

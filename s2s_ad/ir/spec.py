@@ -6,6 +6,7 @@ Enters: nothing.  Leaves: frozen, hashable `Spec` trees; the builder reads them,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import BuiltinMethodType, MethodType
 from typing import Any, Literal
 
 from s2s_ad.ir.types import Type
@@ -21,15 +22,21 @@ class Leaf:
 class Static:
     """A value that is part of the signature itself: None, a bool, a string, a function, any other passive object.
 
-    Equal by value for None, bool, str, bytes and enums, else by identity.
+    Equal by value for None, bool, str, bytes and enums, else by identity; methods, of which every look-up makes another,
+    by the identity of what they are bound to.
     """
 
     __slots__ = ("key", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        by_value = value is None or isinstance(value, bool | str | bytes)
-        self.key: Any = (type(value), value) if by_value else id(value)
+        self.key: Any = id(value)
+        if value is None or isinstance(value, bool | str | bytes):
+            self.key = type(value), value
+        elif isinstance(value, MethodType):
+            self.key = MethodType, id(value.__self__), id(value.__func__)
+        elif isinstance(value, BuiltinMethodType) and value.__self__ is not None:
+            self.key = BuiltinMethodType, id(value.__self__), value.__name__
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Static) and self.key == other.key

@@ -89,7 +89,9 @@ class Draw:
             case ListOf(item):
                 length = int(self.rng.integers(1, 4))
                 fixed = [self.size(d) for d in item.dims] if isinstance(item, Array) else None
-                return [self.value(item) if fixed is None else self.numbers(item.dtype, tuple(fixed)) for _ in range(length)]
+                return [
+                    self.value(item) if fixed is None else self.numbers(item.dtype, tuple(fixed)) for _ in range(length)
+                ]
         raise AssertionError(operand)
 
     def numbers(self, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
@@ -191,7 +193,9 @@ def creating(d: Draw) -> Operands:
 
 
 def reshaping(d: Draw) -> Operands:
-    shape = tuple(d.one_of([Known(1), Known(-1), INT, Extent(N), Extent("?a"), Known(4)]) for _ in range(d.one_of((1, 2))))
+    shape = tuple(
+        d.one_of([Known(1), Known(-1), INT, Extent(N), Extent("?a"), Known(4)]) for _ in range(d.one_of((1, 2)))
+    )
     return (d.array((0, 1, 2)), shape), {}
 
 
@@ -407,3 +411,173 @@ def test_what_numpy_returns_is_of_the_inferred_type(function: Any, makers: list[
         for make in makers:
             ran += check(function, *make(draw), draw)[1]
     assert ran > 20, "the operands hardly ever fit the function"
+
+
+V, M = Array(F8, (N,)), Array(F8, (N, N))
+Q = Array(F4, ("?a", 1))
+Z = Array(F8, ())
+X = Scalar(F8, weak=False)
+K = Known
+
+
+@pytest.mark.parametrize(("function", "args", "kwargs", "type_"), [
+    # Python numbers are weak; 0-d arrays and NumPy numbers are not (NumPy 2)
+    (operator.mul, (FLOAT, INT), {}, FLOAT),
+    (operator.truediv, (INT, INT), {}, FLOAT),
+    (operator.add, (BOOL, BOOL), {}, INT),
+    (operator.mul, (Q, FLOAT), {}, Q),
+    (operator.mul, (Q, K(2.0)), {}, Q),
+    (operator.mul, (Q, X), {}, Array(F8, ("?a", 1))),
+    (operator.mul, (Q, Z), {}, Array(F8, ("?a", 1))),
+    (operator.mul, (Scalar(F4, False), FLOAT), {}, Scalar(F4, False)),
+    (operator.mul, (Z, K(2)), {}, X),
+    (np.sin, (FLOAT,), {}, X),
+    (np.sin, (Z,), {}, X),
+    (operator.pow, (FLOAT, K(2)), {}, FLOAT),
+    (operator.pow, (INT, INT), {}, Unknown()),
+    (operator.pow, (INT, K(-1)), {}, FLOAT),
+    (operator.pow, (INT, K(2)), {}, INT),
+    (operator.add, (FLOAT, COMPLEX), {}, COMPLEX),
+    (operator.lt, (V, FLOAT), {}, Array(B1, (N,))),
+    (operator.lt, (FLOAT, INT), {}, BOOL),
+    (operator.not_, (V,), {}, BOOL),
+    # broadcasting
+    (np.add, (Array(F8, (N, 1)), Array(F8, (1, "?a"))), {}, Array(F8, (N, "?a"))),
+    (np.add, (Array(F8, ("?a",)), Array(F8, ("?b",))), {}, Array(F8, ("?a&b",))),
+    (np.add, (Array(F8, ("?a",)), V), {}, V),
+    (operator.iadd, (Array(F8, ("?a",)), V), {}, Array(F8, ("?a",))),
+    (operator.iadd, (FLOAT, X), {}, X),
+    (np.add, (V, V), {"out": M}, M),
+    (np.add, (V, V, M), {}, M),
+    (np.where, (Array(B1, (N, 1)), V, K(0.0)), {}, M),
+    (np.clip, (Q, K(0), K(None)), {}, Q),
+    (divmod, (V, FLOAT), {}, TupleOf((V, V))),
+    (np.modf, (FLOAT,), {}, TupleOf((X, X))),
+    # reductions
+    (np.sum, (M,), {}, X),
+    (np.sum, (M,), {"axis": K(0)}, V),
+    (np.sum, (Q,), {"axis": K(-1)}, Array(F4, ("?a",))),
+    (np.sum, (Q,), {"axis": K((0, 1)), "keepdims": K(True)}, Array(F4, (1, 1))),
+    (np.sum, (Q,), {"axis": INT}, Array(F4, ("?h.0",))),
+    (np.sum, (Q,), {"keepdims": BOOL}, Unknown(F4)),
+    (np.mean, (Array(I8, (N,)),), {}, X),
+    (np.mean, (Array(np.dtype("f2"), (N,)),), {}, Scalar(np.dtype("f2"), False)),
+    (np.argmax, (V,), {}, Scalar(I8, False)),
+    (np.ndarray.sum, (M, K(1)), {}, V),
+    (np.linalg.norm, (V,), {}, X),
+    (np.quantile, (V, K((0.1, 0.9))), {}, V),
+    (np.cumsum, (M,), {"axis": K(0)}, M),
+    (np.cumsum, (M,), {}, V),
+    # shapes
+    (np.shape, (M,), {}, TupleOf((INT, INT))),
+    (len, (M,), {}, INT),
+    (np.reshape, (M, (K(-1), K(1))), {}, Array(F8, (N, 1))),
+    (np.reshape, (M, (Extent("?a"), K(-1))), {}, Array(F8, ("?a", "?h.1"))),
+    (np.reshape, (Q, K(-1)), {}, Array(F4, ("?a",))),
+    (np.reshape, (V, INT), {}, Array(F8, ("?h.0",))),
+    (np.transpose, (Array(F8, (1, N, "?a")),), {}, Array(F8, ("?a", N, 1))),
+    (np.squeeze, (Q,), {"axis": K(1)}, Array(F4, ("?a",))),
+    (np.squeeze, (Q,), {}, Unknown(F4)),
+    (np.expand_dims, (Q, K(0)), {}, Array(F4, (1, "?a", 1))),
+    (np.diff, (V,), {}, Array(F8, ("?h.0",))),
+    (np.concatenate, ((V, V),), {}, V),
+    (np.concatenate, ([V, Array(F8, (1,))],), {}, Array(F8, ("?h.0",))),
+    (np.concatenate, ([M, Array(F8, (1, "?a"))],), {}, Array(F8, ("?h.0", N))),
+    (np.stack, ([V, Array(F8, ("?a",))],), {"axis": K(-1)}, M),
+    (np.stack, ([V],), {}, Array(F8, (1, N))),
+    (np.array, ([FLOAT, X],), {}, V),
+    (np.array, (ListOf(V),), {}, Array(F8, ("?h.0", N))),
+    (np.broadcast_to, (V, (K(3), Extent("?a"))), {}, M),
+    (np.tile, (V, K(2)), {}, V),
+    (np.split, (V, K(2)), {}, TupleOf((Array(F8, ("?h.0.0",)), Array(F8, ("?h.1.0",))))),
+    # creation
+    (np.zeros, ((INT, K(3), K(1)),), {}, Array(F8, ("?h.0", N, 1))),
+    (np.zeros, (K(10**12),), {}, V),
+    (np.zeros, ((Extent(N), Extent("?a")),), {}, Array(F8, (N, "?a"))),
+    (np.zeros_like, (Q,), {}, Q),
+    (np.full, (K(2), INT), {}, Array(I8, (N,))),
+    (np.eye, (Extent(N),), {}, M),
+    (np.arange, (INT,), {}, Array(I8, ("?h.0",))),
+    (np.arange, (K(0.0), K(1.0), K(0.1)), {}, V),
+    (np.linspace, (FLOAT, FLOAT, K(50)), {}, V),
+    # products
+    (operator.matmul, (M, Array(F8, (N, "?a"))), {}, Array(F8, (N, "?a"))),
+    (operator.matmul, (M, V), {}, V),
+    (np.dot, (V, V), {}, X),
+    (np.einsum, (K("ij,kj->ik"), M, Array(F8, ("?a", N))), {}, Array(F8, (N, "?a"))),
+    (np.outer, (V, Array(F8, ("?a",))), {}, Array(F8, (N, "?a"))),
+    (np.convolve, (V, V), {"mode": K("valid")}, Array(F8, ("?h.0",))),
+    (np.linalg.solve, (M, V), {}, V),
+    (np.linalg.inv, (Array(F4, (N, "?a")),), {}, Array(F4, (N, N))),
+    (np.linalg.slogdet, (M,), {}, TupleOf((X, X))),
+    (np.linalg.eigh, (M,), {}, TupleOf((V, M))),
+    (np.linalg.eig, (M,), {}, TupleOf((Unknown(), Unknown()))),
+    # by data
+    (np.nonzero, (M,), {}, TupleOf((Array(I8, ("?h.0.0",)), Array(I8, ("?h.1.0",))))),
+    (np.unique, (M,), {}, Array(F8, ("?h.0",))),
+    (np.histogram, (V,), {"bins": K("auto")}, TupleOf((Array(I8, ("?h.0.0",)), Array(F8, ("?h.1.0",))))),
+    # what may be anything
+    (np.sum, (Unknown(F8),), {}, X),
+    (operator.add, (Unknown(F8), V), {}, Unknown(F8)),
+    (operator.add, (Unknown(F8), Q), {}, Unknown()),
+    (operator.lt, (Unknown(), V), {}, Unknown(B1)),
+    (len, (Unknown(),), {}, INT),
+    (float, (Unknown(),), {}, FLOAT),
+    # Python's own
+    (math.sin, (Z,), {}, FLOAT),
+    (math.floor, (X,), {}, INT),
+    (max, (FLOAT, FLOAT), {}, FLOAT),
+    (max, (FLOAT, INT), {}, FLOAT),
+    (sum, ([FLOAT, X],), {}, X),
+    (sum, (V,), {}, X),
+    (round, (FLOAT,), {}, INT),
+    (round, (X, K(2)), {}, X),
+    (operator.add, ([FLOAT], [INT]), {}, TupleOf((FLOAT, INT))),
+    # nothing is called that may do more than calculate
+    (print, (V,), {}, OPAQUE),
+    (np.random.normal, (), {}, None),
+    (np.random.seed, (K(0),), {}, None),
+    (np.seterr, (), {"all": K("raise")}, Unknown()),
+    (np.save, (K("x"), V), {}, Unknown()),
+    (lambda x: x, (V,), {}, None),
+    (np.asarray, (OPAQUE,), {}, None),
+])  # fmt: skip
+def test_inferred_types(function: Any, args: Any, kwargs: Any, type_: Any) -> None:
+    for _ in range(2):  # the second answer is remembered
+        assert result_type(function, args, kwargs, "h") == type_
+
+
+def test_a_fresh_size_is_not_one_of_an_operand() -> None:
+    """In a loop the same statement names its result's size again, which is another size than its operand's."""
+    grown = Array(F8, ("?h.0",))
+    assert result_type(np.concatenate, ([grown, grown],), {}, "h") == Array(F8, ("?h.0'",))
+
+
+def test_inference_leaves_no_trace() -> None:
+    state = np.random.get_state()[1].copy()
+    with np.errstate(all="raise"), warnings.catch_warnings(record=True) as seen:
+        before = np.geterr()
+        assert result_type(np.arccosh, (Array(F8, (N, 1, 1, N)),), {}, "h") == Array(F8, (N, 1, 1, N))
+        assert np.geterr() == before
+    assert not seen
+    assert np.array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize(("type_", "value", "is_of"), [
+    (V, np.ones(3), True), (V, np.ones(1), False), (V, np.ones(0), True), (V, np.ones(3, "f4"), False), (V, np.ones((3, 3)), False),
+    (Array(F8, (1,)), np.ones(1), True), (Array(F8, (1,)), np.ones(2), False), (Array(F8, ("?a", "?a")), np.ones((2, 2)), True),
+    (Array(F8, ("?a", "?a")), np.ones((2, 3)), False), (Array(F8, ("?a", "?b")), np.ones((2, 3)), True), (Z, np.float64(1), False),
+    (X, np.float64(1), True), (X, 1.0, False), (FLOAT, 1.0, True), (FLOAT, np.float64(1), False), (FLOAT, 1, False), (INT, True, False),
+    (BOOL, True, True), (BOOL, np.bool_(True), False), (X, np.array(1.0), False), (Unknown(), "a", False), (Unknown(), 1.0, True),
+    (Unknown(F8), np.ones(2), True), (Unknown(F8), np.ones(2, "f4"), False), (TupleOf((INT, V)), (1, np.ones(2)), True),
+    (TupleOf((INT, V)), (1, np.ones(1)), False), (TupleOf((INT,)), (1, 2), False), (ListOf(FLOAT), [1.0, 2.0], True),
+    (ListOf(FLOAT), [1.0, 2], False), (ListOf(Array(F8, ("?a",))), [np.ones(1), np.ones(2)], True), (OPAQUE, "a", True),
+])  # fmt: skip
+def test_admission(type_: Any, value: Any, is_of: bool) -> None:
+    assert admits(type_, value) == is_of
+
+
+def test_joined_numbers_admit_narrower_ones() -> None:
+    assert admits(X, 1, exact=False)
+    assert admits(FLOAT, np.float32(1), exact=False)
+    assert not admits(X, 1j, exact=False)
