@@ -22,7 +22,7 @@ class Derivations(list):
 
     def __call__(self, source: Any, specs: dict[str, Any], question: Any) -> Any:
         self.append((source.name, specs, question))
-        return program(source.function, specs, question)
+        return program(source.function, source.name, specs, question)
 
 
 def called(function: Any, values: tuple[Any, ...]) -> Any:
@@ -102,7 +102,7 @@ def gradient(function: Any, values: tuple[Any, ...], place: int, cotangent: Any,
     return mapped(lambda _: next(answers), values[place])
 
 
-def program(function: Any, specs: dict[str, Any], question: Any) -> Any:
+def program(function: Any, name: str, specs: dict[str, Any], question: Any) -> Any:
     names = list(specs)
     places = [names.index(name) for name in question.wrt]
     count = len(names)
@@ -128,8 +128,8 @@ def program(function: Any, specs: dict[str, Any], question: Any) -> Any:
 
     runs = {"gradient": run_gradient, "vjp": run_vjp, "jvp": run_jvp, "primal": run_primal}
     return types.SimpleNamespace(
-        text=f'"""s2s_ad: {question.mode} of {function.__name__}"""\n',
-        name=f"{function.__name__}_adjoint",
+        text=f'"""s2s_ad: {question.mode} of {name}"""\n',
+        name=f"{name}_adjoint",
         function=runs[question.mode],
         reverse=reverse,
         captures=(),

@@ -119,7 +119,7 @@ def called(function: Any, args: Any, kwargs: Any) -> Any:
 
 
 def check(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], draw: Draw, tries: int = 12) -> tuple[Any, int]:
-    """Every value that the call really returns is of the inferred type. Gives the type and the number of calls that ran."""
+    """Every value that the call returns is of the inferred type. Gives the type and the number of calls that ran."""
     type_ = result_type(function, args, kwargs, "h")
     ran = 0
     for _ in range(tries):
@@ -290,7 +290,10 @@ def named(module: Any, names: str) -> list[Any]:
 
 FAMILIES: dict[str, tuple[list[Any], list[Maker]]] = {
     "unary ufuncs": (
-        named(np, "sin exp log sqrt tanh abs sign floor negative isnan square reciprocal conj rint logical_not cbrt invert"),
+        named(
+            np,
+            "sin exp log sqrt tanh abs sign floor negative isnan square reciprocal conj rint logical_not cbrt invert",
+        ),
         [one(), lambda d: ((d.scalar(),), {})],
     ),
     "binary ufuncs": (
@@ -317,41 +320,74 @@ FAMILIES: dict[str, tuple[list[Any], list[Maker]]] = {
     "rounding": ([round, np.round], [lambda d: ((d.operand(dtypes=(F8, F4, I8)), Known(1)), {})]),
     "several results": (named(np, "modf frexp"), [one(dtypes=FLOATS), lambda d: ((d.scalar(FLOATS),), {})]),
     "elementwise functions": (
-        named(np, "real imag angle nan_to_num sinc iscomplex isreal isposinf fix i0 copy float32 float64 bool_ zeros_like"),
+        named(
+            np, "real imag angle nan_to_num sinc iscomplex isreal isposinf fix i0 copy float32 float64 bool_ zeros_like"
+        ),
         [one(), lambda d: ((d.scalar(),), {})],
     ),
     "isclose": ([np.isclose, np.allclose, np.array_equal], [lambda d: ((d.operand(), d.operand()), {})]),
     "where": ([np.where], [where_operands, one(dtypes=(B1, I8))]),
     "clip": ([np.clip], [clipping]),
-    "casts": ([np.ndarray.astype], [lambda d: ((d.array(), Known(d.one_of([np.float32, float, "f4", int, np.dtype(bool)]))), {})]),
+    "casts": (
+        [np.ndarray.astype],
+        [lambda d: ((d.array(), Known(d.one_of([np.float32, float, "f4", int, np.dtype(bool)]))), {})],
+    ),
     "reductions": (
-        named(np, "sum prod mean std var max min any all argmax argmin ptp nansum nanmax nanmean count_nonzero median average"),
+        named(
+            np,
+            "sum prod mean std var max min any all argmax argmin ptp nansum nanmax nanmean "
+            "count_nonzero median average",
+        ),
         [with_axis(keepdims=True), one()],
     ),
     "reduction methods": (named(np.ndarray, "sum mean max any argmin prod std"), [with_axis(keepdims=True)]),
     "ufunc methods": ([np.add.reduce, np.maximum.reduce, np.multiply.accumulate, np.add.accumulate], [with_axis()]),
     "ufunc outer": ([np.subtract.outer, np.multiply.outer], [two((0, 1, 2))]),
-    "run-time axes": ([np.sum, np.cumsum, np.sort, np.take, np.flip], [lambda d: ((d.array((1, 2, 3), REAL), INT), {})]),
+    "run-time axes": (
+        [np.sum, np.cumsum, np.sort, np.take, np.flip],
+        [lambda d: ((d.array((1, 2, 3), REAL), INT), {})],
+    ),
     "along an axis": (
         named(np, "cumsum cumprod sort argsort diff flip gradient roll trapezoid expand_dims squeeze nancumsum unwrap"),
         [with_axis((1, 2, 3), FLOATS), lambda d: ((d.array((1, 2), FLOATS), Known(1)), {})],
     ),
     "quantiles": ([np.quantile, np.percentile, np.nanquantile], [quantiles]),
     "arrangements": (
-        named(np, "transpose ravel squeeze atleast_1d atleast_2d atleast_3d fliplr flipud rot90 matrix_transpose tril triu diag "
-              "diagonal trace diagflat ascontiguousarray asarray array shape ndim size cov corrcoef ediff1d vander"),
+        named(
+            np,
+            "transpose ravel squeeze atleast_1d atleast_2d atleast_3d fliplr flipud rot90 "
+            "matrix_transpose tril triu diag"
+            "diagonal trace diagflat ascontiguousarray asarray array shape ndim size cov corrcoef ediff1d vander",
+        ),
         [one((0, 1, 2, 3), FLOATS)],
     ),
-    "array methods": (named(np.ndarray, "transpose ravel flatten squeeze copy diagonal trace item conj cumsum sort"), [one()]),
+    "array methods": (
+        named(np.ndarray, "transpose ravel flatten squeeze copy diagonal trace item conj cumsum sort"),
+        [one()],
+    ),
     "axes": ([np.swapaxes, np.moveaxis, np.rollaxis], [axes_of((0, 1), (1, 0), (-1, 0), (0, 0))]),
-    "shifts": ([np.roll, np.diag, np.tril, np.expand_dims, np.rot90], [axes_of((0,), (1,), (-1,)), lambda d: ((d.array((2,), FLOATS), INT), {})]),
+    "shifts": (
+        [np.roll, np.diag, np.tril, np.expand_dims, np.rot90],
+        [axes_of((0,), (1,), (-1,)), lambda d: ((d.array((2,), FLOATS), INT), {})],
+    ),
     "creation": ([np.zeros, np.ones, np.empty], [creating]),
-    "full": ([np.full], [lambda d: ((shaped(d), d.one_of([FLOAT, INT, Known(1000), Known(0.0), Scalar(F4, weak=False)])), {})]),
-    "likes": ([np.zeros_like, np.ones_like, np.empty_like], [one(), lambda d: ((d.scalar(),), {}), one(dtype=np.float32)]),
+    "full": (
+        [np.full],
+        [lambda d: ((shaped(d), d.one_of([FLOAT, INT, Known(1000), Known(0.0), Scalar(F4, weak=False)])), {})],
+    ),
+    "likes": (
+        [np.zeros_like, np.ones_like, np.empty_like],
+        [one(), lambda d: ((d.scalar(),), {}), one(dtype=np.float32)],
+    ),
     "ranges": ([np.arange], [any_numbers(1), any_numbers(2), any_numbers(3)]),
-    "spaces": ([np.linspace, np.logspace], [
-        lambda d: ((FLOAT, d.one_of([FLOAT, INT]), d.one_of([Known(1), Known(50), INT])), {}), any_numbers(2)]),
-    "identity": ([np.eye, np.identity, np.tri], [lambda d: ((d.one_of([INT, Known(1), Known(3), Extent(N), Extent("?a")]),), {})]),
+    "spaces": (
+        [np.linspace, np.logspace],
+        [lambda d: ((FLOAT, d.one_of([FLOAT, INT]), d.one_of([Known(1), Known(50), INT])), {}), any_numbers(2)],
+    ),
+    "identity": (
+        [np.eye, np.identity, np.tri],
+        [lambda d: ((d.one_of([INT, Known(1), Known(3), Extent(N), Extent("?a")]),), {})],
+    ),
     "reshape": ([np.reshape, np.ndarray.reshape], [reshaping]),
     "broadcast_to": ([np.broadcast_to], [broadcasting]),
     "tile": ([np.tile], [counted]),
@@ -362,39 +398,97 @@ FAMILIES: dict[str, tuple[list[Any], list[Maker]]] = {
     "split": ([np.split, np.array_split], [splitting]),
     "displays": ([np.array, np.asarray, np.sum, np.max, np.mean, np.float64], [nested]),
     "products": ([np.matmul, operator.matmul, np.dot, np.inner, np.vdot, np.vecdot], [contracting, two((1, 2, 3))]),
-    "other products": ([np.outer, np.kron, np.cross, np.convolve, np.correlate], [two((1,)), two((2,)), two((0, 1, 2))]),
+    "other products": (
+        [np.outer, np.kron, np.cross, np.convolve, np.correlate],
+        [two((1,)), two((2,)), two((0, 1, 2))],
+    ),
     "convolution": ([np.convolve], [two((1,), mode="valid"), two((1,), mode="same")]),
-    "tensordot": ([np.tensordot], [two((1, 2, 3), axes=1), two((2, 3), axes=0), two((2, 3), axes=((0,), (1,))), two((2,), axes=(-1, -2))]),
-    "einsum": ([np.einsum], [einsum_of(t) for t in ("ij,jk->ik", "ij,jk", "ii->i", "ii", "ij->ji", "i,i", "ij,kj->ik", "i,j->ij", "ij,j")]),
-    "matrices": (named(np.linalg, "inv pinv det slogdet matrix_rank cond eig eigvals eigh eigvalsh"), [square_matrix(stacks=True, dtypes=(F8, F4, C16))]),
-    "cholesky": ([np.linalg.cholesky], [lambda d: ((Array(F8, d.one_of([(1, 1), ("?a", 1), (N, 1, 1), (N, 1, "?a")])),), {})]),
+    "tensordot": (
+        [np.tensordot],
+        [two((1, 2, 3), axes=1), two((2, 3), axes=0), two((2, 3), axes=((0,), (1,))), two((2,), axes=(-1, -2))],
+    ),
+    "einsum": (
+        [np.einsum],
+        [einsum_of(t) for t in ("ij,jk->ik", "ij,jk", "ii->i", "ii", "ij->ji", "i,i", "ij,kj->ik", "i,j->ij", "ij,j")],
+    ),
+    "matrices": (
+        named(np.linalg, "inv pinv det slogdet matrix_rank cond eig eigvals eigh eigvalsh"),
+        [square_matrix(stacks=True, dtypes=(F8, F4, C16))],
+    ),
+    "cholesky": (
+        [np.linalg.cholesky],
+        [lambda d: ((Array(F8, d.one_of([(1, 1), ("?a", 1), (N, 1, 1), (N, 1, "?a")])),), {})],
+    ),
     "matrix powers": ([np.linalg.matrix_power], [lambda d: ((Array(F8, ("?a", "?a")), Known(2)), {})]),
     "solve": ([np.linalg.solve, np.linalg.lstsq], [solving]),
-    "decompositions": ([np.linalg.svd, np.linalg.qr, np.linalg.svdvals], [one((2, 3), FLOATS), lambda d: ((d.array((2,), FLOATS),), {"full_matrices": Known(False)})]),
-    "norms": ([np.linalg.norm], [with_axis((1, 2), FLOATS, keepdims=True), one((0, 1, 2), FLOATS, ord=1), one((1, 2), FLOATS, ord=np.inf)]),
-    "interpolation": ([np.interp], [lambda d: ((d.operand((0, 1, 2), FLOATS), Array(F8, ("?a",)), Array(F8, ("?a",))), {}), two((1,), xp=(0.0, 1.0), fp=(1.0, 2.0))]),
-    "searches": ([np.searchsorted, np.digitize], [lambda d: ((d.array((1,), FLOATS), d.operand((0, 1, 2), FLOATS)), {})]),
+    "decompositions": (
+        [np.linalg.svd, np.linalg.qr, np.linalg.svdvals],
+        [one((2, 3), FLOATS), lambda d: ((d.array((2,), FLOATS),), {"full_matrices": Known(False)})],
+    ),
+    "norms": (
+        [np.linalg.norm],
+        [with_axis((1, 2), FLOATS, keepdims=True), one((0, 1, 2), FLOATS, ord=1), one((1, 2), FLOATS, ord=np.inf)],
+    ),
+    "interpolation": (
+        [np.interp],
+        [
+            lambda d: ((d.operand((0, 1, 2), FLOATS), Array(F8, ("?a",)), Array(F8, ("?a",))), {}),
+            two((1,), xp=(0.0, 1.0), fp=(1.0, 2.0)),
+        ],
+    ),
+    "searches": (
+        [np.searchsorted, np.digitize],
+        [lambda d: ((d.array((1,), FLOATS), d.operand((0, 1, 2), FLOATS)), {})],
+    ),
     "by data": (
-        named(np, "nonzero flatnonzero argwhere union1d intersect1d setdiff1d trim_zeros compress extract isin bincount roots"),
+        named(
+            np,
+            "nonzero flatnonzero argwhere union1d intersect1d setdiff1d trim_zeros compress extract "
+            "isin bincount roots",
+        ),
         [one((0, 1, 2), REAL), two((1,), REAL), lambda d: ((d.array((1,), (B1,)), d.array((1,), FLOATS)), {})],
     ),
     "unique": ([np.unique], [one((0, 1, 2), REAL), one((1, 2), REAL, axis=0), one((1,), REAL, return_inverse=True)]),
     "flags": ([np.sum, np.median], [lambda d: ((d.array((1, 2), FLOATS),), {"keepdims": BOOL, "axis": Known(0)})]),
-    "deletion": ([np.delete], [lambda d: ((d.array((1, 2), FLOATS), d.one_of([Known(0), INT, Known((0, 1)), d.array((1,), (I8,))])), {"axis": Known(0)})]),
+    "deletion": (
+        [np.delete],
+        [
+            lambda d: (
+                (d.array((1, 2), FLOATS), d.one_of([Known(0), INT, Known((0, 1)), d.array((1,), (I8,))])),
+                {"axis": Known(0)},
+            )
+        ],
+    ),
     "insertion": ([np.insert], [lambda d: ((d.array((1,), FLOATS), d.one_of([Known(0), INT]), FLOAT), {})]),
     "take": ([np.take], [taking]),
     "pad": ([np.pad], [lambda d: ((d.array((1, 2), FLOATS), d.one_of([Known(0), Known(1), Known((0, 1)), INT])), {})]),
     "meshgrid": ([np.meshgrid], [two((1,)), two((1,), indexing="ij"), two((1,), sparse=True)]),
     "broadcast_arrays": ([np.broadcast_arrays], [two((0, 1, 2))]),
-    "fft": (named(np.fft, "fft ifft rfft irfft fft2 fftshift"), [one((1, 2), (F8, F4, C16)), lambda d: ((d.array((1,), FLOATS), d.one_of([Known(1), Known(4), INT])), {})]),
-    "histogram": ([np.histogram], [one((1,), FLOATS, bins=4), one((1,), FLOATS, bins="auto"), lambda d: ((d.array((1,), FLOATS), INT), {})]),
+    "fft": (
+        named(np.fft, "fft ifft rfft irfft fft2 fftshift"),
+        [one((1, 2), (F8, F4, C16)), lambda d: ((d.array((1,), FLOATS), d.one_of([Known(1), Known(4), INT])), {})],
+    ),
+    "histogram": (
+        [np.histogram],
+        [one((1,), FLOATS, bins=4), one((1,), FLOATS, bins="auto"), lambda d: ((d.array((1,), FLOATS), INT), {})],
+    ),
     "polynomials": ([np.polyval, np.polyadd, np.polymul], [two((1,))]),
     "fits": ([np.polyfit], [lambda d: ((Array(F8, ("?a",)), Array(F8, ("?a",)), d.one_of([Known(1), Known(0)])), {})]),
-    "math": (named(math, "sin sqrt exp floor ceil isnan frexp modf fabs erf"), [lambda d: ((d.one_of([FLOAT, INT, Scalar(F8, False), Scalar(F4, False), Array(F8, ()), Known(2)]),), {})]),
+    "math": (
+        named(math, "sin sqrt exp floor ceil isnan frexp modf fabs erf"),
+        [lambda d: ((d.one_of([FLOAT, INT, Scalar(F8, False), Scalar(F4, False), Array(F8, ()), Known(2)]),), {})],
+    ),
     "conversions": ([float, int, bool, complex, len], [lambda d: ((d.operand(dtypes=(F8, I8, B1)),), {})]),
     "Python sums": ([sum], [nested, lambda d: ((Array(d.one_of(ANY), (1, *d.dims(d.one_of((0, 1))))),), {})]),
-    "sequences": ([operator.add], [lambda d: (([FLOAT, INT], [INT]), {}), lambda d: (((FLOAT, INT), TupleOf((INT,))), {}), lambda d: (([FLOAT, FLOAT], d.array((0, 1, 2))), {})]),
-}  # fmt: skip
+    "sequences": (
+        [operator.add],
+        [
+            lambda d: (([FLOAT, INT], [INT]), {}),
+            lambda d: (((FLOAT, INT), TupleOf((INT,))), {}),
+            lambda d: (([FLOAT, FLOAT], d.array((0, 1, 2))), {}),
+        ],
+    ),
+}
 
 
 def cases() -> Iterator[Any]:
@@ -563,16 +657,42 @@ def test_inference_leaves_no_trace() -> None:
     assert np.array_equal(np.random.get_state()[1], state)
 
 
-@pytest.mark.parametrize(("type_", "value", "is_of"), [
-    (V, np.ones(3), True), (V, np.ones(1), False), (V, np.ones(0), True), (V, np.ones(3, "f4"), False), (V, np.ones((3, 3)), False),
-    (Array(F8, (1,)), np.ones(1), True), (Array(F8, (1,)), np.ones(2), False), (Array(F8, ("?a", "?a")), np.ones((2, 2)), True),
-    (Array(F8, ("?a", "?a")), np.ones((2, 3)), False), (Array(F8, ("?a", "?b")), np.ones((2, 3)), True), (Z, np.float64(1), False),
-    (X, np.float64(1), True), (X, 1.0, False), (FLOAT, 1.0, True), (FLOAT, np.float64(1), False), (FLOAT, 1, False), (INT, True, False),
-    (BOOL, True, True), (BOOL, np.bool_(True), False), (X, np.array(1.0), False), (Unknown(), "a", False), (Unknown(), 1.0, True),
-    (Unknown(F8), np.ones(2), True), (Unknown(F8), np.ones(2, "f4"), False), (TupleOf((INT, V)), (1, np.ones(2)), True),
-    (TupleOf((INT, V)), (1, np.ones(1)), False), (TupleOf((INT,)), (1, 2), False), (ListOf(FLOAT), [1.0, 2.0], True),
-    (ListOf(FLOAT), [1.0, 2], False), (ListOf(Array(F8, ("?a",))), [np.ones(1), np.ones(2)], True), (OPAQUE, "a", True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("type_", "value", "is_of"),
+    [
+        (V, np.ones(3), True),
+        (V, np.ones(1), False),
+        (V, np.ones(0), True),
+        (V, np.ones(3, "f4"), False),
+        (V, np.ones((3, 3)), False),
+        (Array(F8, (1,)), np.ones(1), True),
+        (Array(F8, (1,)), np.ones(2), False),
+        (Array(F8, ("?a", "?a")), np.ones((2, 2)), True),
+        (Array(F8, ("?a", "?a")), np.ones((2, 3)), False),
+        (Array(F8, ("?a", "?b")), np.ones((2, 3)), True),
+        (Z, np.float64(1), False),
+        (X, np.float64(1), True),
+        (X, 1.0, False),
+        (FLOAT, 1.0, True),
+        (FLOAT, np.float64(1), False),
+        (FLOAT, 1, False),
+        (INT, True, False),
+        (BOOL, True, True),
+        (BOOL, np.bool_(True), False),
+        (X, np.array(1.0), False),
+        (Unknown(), "a", False),
+        (Unknown(), 1.0, True),
+        (Unknown(F8), np.ones(2), True),
+        (Unknown(F8), np.ones(2, "f4"), False),
+        (TupleOf((INT, V)), (1, np.ones(2)), True),
+        (TupleOf((INT, V)), (1, np.ones(1)), False),
+        (TupleOf((INT,)), (1, 2), False),
+        (ListOf(FLOAT), [1.0, 2.0], True),
+        (ListOf(FLOAT), [1.0, 2], False),
+        (ListOf(Array(F8, ("?a",))), [np.ones(1), np.ones(2)], True),
+        (OPAQUE, "a", True),
+    ],
+)
 def test_admission(type_: Any, value: Any, is_of: bool) -> None:
     assert admits(type_, value) == is_of
 
