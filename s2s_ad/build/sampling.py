@@ -74,8 +74,8 @@ def sample(operand: Operand, sizes: Sizes, draw: Draw) -> Any:
         case Extent(dim):
             return sizes.of(dim)
         case Scalar(dtype, weak) if dtype.kind in "biu":
-            number = sizes.next_flag() if dtype.kind == "b" else sizes.next_integer()
-            return number if weak else dtype.type(number if dtype.kind != "u" else abs(number))
+            integer = sizes.next_flag() if dtype.kind == "b" else sizes.next_integer()
+            return integer if weak else dtype.type(abs(integer) if dtype.kind == "u" else integer)
         case Scalar(dtype, weak):
             number = _numbers(dtype, (), draw)
             return number.item() if weak else dtype.type(number[()])
@@ -206,7 +206,7 @@ def _attempts(
 
 
 def _census(operands: Sequence[Operand]) -> tuple[list[str], bool, bool]:
-    """The unknown sizes among the operands, whether any size is free, whether any integer or flag is known only at run time."""
+    """The unknown sizes among the operands; is any size free; is any integer or flag known only at run time?"""
     tokens: dict[str, None] = {}
     has_sizes = has_integers = False
     stack: list[Operand] = list(operands)

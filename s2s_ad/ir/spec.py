@@ -22,8 +22,8 @@ class Leaf:
 class Static:
     """A value that is part of the signature itself: None, a bool, a string, a function, any other passive object.
 
-    Equal by value for None, bool, str, bytes and enums, else by identity; methods, of which every look-up makes another,
-    by the identity of what they are bound to.
+    Equal by value for None, bool, str, bytes and enums, else by identity; methods, of which every look-up makes
+    another, by the identity of what they are bound to.
     """
 
     __slots__ = ("key", "value")
