@@ -69,7 +69,8 @@ def check_differentiable(label: str, value: Any) -> None:
             )
         if dtype.kind != "f":
             raise SignatureError(
-                f"argument {where} has dtype {dtype}, which has no derivative", "Convert it to float64."
+                f"argument {where} has dtype {dtype}, which has no derivative",
+                f"Convert it: {label}{path}.astype(float).",
             )
         found = True
     if not found and value is not None and children(value):

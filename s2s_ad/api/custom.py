@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_FORM = "A rule takes the operands, the result, the result's cotangent, then the options by keyword."
 RuleFunction = TypeVar("RuleFunction", bound=Callable[..., Any])
 
 
@@ -48,7 +49,10 @@ def adjoint_of(
         from s2s_ad.rules import registry  # all rules of NumPy: not for `import s2s_ad` to load
 
         made = samples if callable(samples) else functools.partial(_samples, samples)
-        operands, result, cotangent, options, variadic = registry._shape_of_rule(rule)
+        try:
+            operands, result, cotangent, options, variadic = registry._shape_of_rule(rule)
+        except SignatureError as error:
+            raise SignatureError(error.fact, _FORM) from None
         candidate = registry.Rule(
             primal, rule, operands, result, cotangent, options, kind, tangent, made, variadic=variadic, view=view
         )
@@ -68,12 +72,13 @@ def _samples(samples: Sequence[Sample | tuple[Any, ...]]) -> list[Sample]:
 
 
 def _check_names(primal: Callable[..., Any], rule: Rule) -> None:
+    if isinstance(primal, np.ufunc):
+        if not rule.variadic and primal.nin != len(rule.operands):
+            raise _misfit(primal, rule, f"it has {primal.nin} operand{'s' * (primal.nin != 1)}")
+        return
     try:
         parameters = inspect.signature(primal).parameters.values()
-    except (TypeError, ValueError):  # many ufuncs have no signature that Python can read
-        count = getattr(primal, "nin", None)
-        if count is not None and not rule.variadic and count != len(rule.operands):
-            raise _misfit(primal, rule, f"it has {count} operand{'s' * (count != 1)}") from None
+    except (TypeError, ValueError):  # a function written in C may have no signature that Python can read
         return
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return
@@ -88,7 +93,7 @@ def _misfit(primal: Any, rule: Rule, fact: str) -> SignatureError:
     name = getattr(primal, "__name__", repr(primal))
     return SignatureError(
         f"the rule for `{name}` takes {len(rule.operands)} operands ({', '.join(rule.operands)}), but {fact}",
-        "A rule takes the operands, the result, the result's cotangent, then the options by keyword.",
+        _FORM,
     )
 
 

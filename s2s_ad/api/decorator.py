@@ -54,13 +54,13 @@ class Adjoint(Generic[P, R]):
     def grad(self) -> Derivative[P, Any]:
         """The gradient with respect to `argnums` and `argnames`."""
         argnums, argnames, has_aux, backend = self._options
-        return grad(self._fun, argnums, argnames=argnames, has_aux=has_aux, backend=backend)
+        return grad(self, argnums, argnames=argnames, has_aux=has_aux, backend=backend)
 
     @functools.cached_property
     def value_and_grad(self) -> Derivative[P, tuple[R, Any]]:
         """`(value, gradient)`."""
         argnums, argnames, has_aux, backend = self._options
-        return value_and_grad(self._fun, argnums, argnames=argnames, has_aux=has_aux, backend=backend)
+        return value_and_grad(self, argnums, argnames=argnames, has_aux=has_aux, backend=backend)
 
     def vjp(self, *primals: Any, **constants: Any) -> tuple[Any, ...]:
         """`(value, pullback)`; arguments given by keyword are constants."""
@@ -75,16 +75,16 @@ class Adjoint(Generic[P, R]):
     @functools.cached_property
     def jacobian(self) -> Jacobian:
         argnums, argnames, _, backend = self._options
-        return jacobian(self._fun, argnums, argnames=argnames, backend=backend)
+        return jacobian(self, argnums, argnames=argnames, backend=backend)
 
     @functools.cached_property
     def hessian(self) -> Jacobian:
         argnums, argnames, _, backend = self._options
-        return hessian(self._fun, argnums, argnames=argnames, backend=backend)
+        return hessian(self, argnums, argnames=argnames, backend=backend)
 
     def hvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         """The Hessian at `primals` times `tangents`."""
-        gradient = grad(self._fun, 0 if len(primals) == 1 else range(len(primals)), backend=self._options[3])
+        gradient = grad(self, 0 if len(primals) == 1 else range(len(primals)), backend=self._options[3])
         return hvp_of(gradient, primals, tangents, self._options[3])
 
     def source(self, *args: Any, mode: str = "reverse", optimize: bool = True, **kwargs: Any) -> Source:

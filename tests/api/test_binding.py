@@ -18,18 +18,52 @@ pytestmark = pytest.mark.quick
 SENTINEL = object()
 
 
-def f0(): return locals()
-def f1(a): return locals()
-def f2(a, b=2): return locals()
-def f3(a, /, b): return locals()
-def f4(a=1, /, b=SENTINEL): return locals()
-def f5(a, *rest): return locals()
-def f6(a, b=2, *rest, c): return locals()
-def f7(*, c, d=4): return locals()
-def f8(a, **more): return locals()
-def f9(a, /, **more): return locals()
-def f10(a, b=2, /, c=3, *rest, d, e=5, **more): return locals()
-def f11(*rest, **more): return locals()
+def f0():
+    return locals()
+
+
+def f1(a):
+    return locals()
+
+
+def f2(a, b=2):
+    return locals()
+
+
+def f3(a, /, b):
+    return locals()
+
+
+def f4(a=1, /, b=SENTINEL):
+    return locals()
+
+
+def f5(a, *rest):
+    return locals()
+
+
+def f6(a, b=2, *rest, c):
+    return locals()
+
+
+def f7(*, c, d=4):
+    return locals()
+
+
+def f8(a, **more):
+    return locals()
+
+
+def f9(a, /, **more):
+    return locals()
+
+
+def f10(a, b=2, /, c=3, *rest, d, e=5, **more):
+    return locals()
+
+
+def f11(*rest, **more):
+    return locals()
 
 
 FUNCTIONS = [f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11]
@@ -84,8 +118,11 @@ def test_default_objects_are_passed_on_as_they_are() -> None:
 
 
 class Model:
-    def method(self, x, y=3): return locals()
-    def __call__(self, x): return locals()
+    def method(self, x, y=3):
+        return locals()
+
+    def __call__(self, x):
+        return locals()
 
 
 MODEL = Model()

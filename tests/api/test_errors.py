@@ -65,7 +65,7 @@ MISUSES = {
     "object array": (
         lambda: grad(scalar)(np.array([1.0, None])),
         SignatureError,
-        ["argument `x` is an array of dtype object", "x.astype(float)"],
+        ["argument `x` has dtype object", "x.astype(float)"],
     ),
     "masked array": (lambda: grad(scalar)(np.ma.array(X)), SignatureError, ["`x` is a masked array", "filled"]),
     "array result": (
@@ -105,7 +105,7 @@ MISUSES = {
     "a result for a function": (lambda: grad(3.0), SignatureError, ["3.0 is not a function", "grad(f)(x)"]),
     "ufunc": (lambda: grad(np.sin), UnsupportedSyntax, ["`sin`", "numpy.ufunc", "lambda x: sin(x)"]),
     "builtin": (lambda: grad(math.exp), UnsupportedSyntax, ["`exp`", "builtin_function_or_method", "lambda"]),
-    "generator": (lambda: grad(generator), UnsupportedSyntax, ["`generator`", "generator function", "yield x"[:0]]),
+    "generator": (lambda: grad(generator), UnsupportedSyntax, ["`generator`", "generator function"]),
     "async": (lambda: s2s_ad.adjoint(coroutine), UnsupportedSyntax, ["`coroutine`", "async def"]),
     "no source": (lambda: grad(eval("lambda x: x")), SourceNotFound, ["cannot be found"]),
     "missing argument": (lambda: grad(scalar)(), SignatureError, ["missing", "'x'", "scalar(x, y=2.0)"]),
