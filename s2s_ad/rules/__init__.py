@@ -5,6 +5,7 @@ Enters: the import.  Leaves: a full registry.
 
 from s2s_ad.rules import (
     copies,
+    creation,
     decompositions,
     einsum,
     elementwise,
@@ -21,12 +22,14 @@ from s2s_ad.rules import (
     scimath,
     sets,
     shapes,
+    statistics,
 )
 from s2s_ad.rules.registry import composite_for, is_passive, refusal_of, rule_for
 
 __all__ = [
     "composite_for",
     "copies",
+    "creation",
     "decompositions",
     "einsum",
     "elementwise",
@@ -46,4 +49,5 @@ __all__ = [
     "scimath",
     "sets",
     "shapes",
+    "statistics",
 ]

@@ -22,7 +22,7 @@ class Call:
         self.rule = rule
         self.kwargs = sample.kwargs
         operands, self.options = rule.bind(sample.args, sample.kwargs)
-        self.args: list[Any] = [list(a) if rule.sequence and i == 0 else a for i, a in enumerate(sample.args)]
+        self.args: list[Any] = list(sample.args)
         self.paths = list(_paths(self.args, sample.wrt, len(operands)))
         if dtype is not None:
             for path in self.paths:
@@ -56,8 +56,8 @@ class Call:
     def operands(self) -> list[Any]:
         """The operands as the rule sees them: numbers and arrays have rank and dtype."""
         bound, _ = self.rule.bind(self.args, self.kwargs)
-        first = [tuple(map(_ranked, bound[0]))] if self.rule.sequence else [_ranked(bound[0])]
-        return first + [_ranked(x) for x in bound[1:]]
+        first = _nested(bound[0]) if self.rule.sequence else _ranked(bound[0])
+        return [first] + [_ranked(x) for x in bound[1:]]
 
     def known_options(self) -> dict[str, Any]:
         return {name: value for name, value in self.options.items() if name in self.rule.options}
@@ -99,8 +99,14 @@ class Call:
 
     def _dot(self, index: int, dots: dict[Path, Any]) -> Any:
         if self.rule.sequence and index == 0:
-            return tuple(dots.get((0, k), np.zeros_like(x)) for k, x in enumerate(self.args[0]))
+            return self._dots_within((0,), dots)
         return dots.get((index,), 0.0)
+
+    def _dots_within(self, path: Path, dots: dict[Path, Any]) -> Any:
+        value = self.at(path)
+        if isinstance(value, list | tuple):
+            return tuple(self._dots_within((*path, k), dots) for k in range(len(value)))
+        return dots.get(path, np.zeros_like(value, dtype=float))
 
     def _at_dots(self, dots: dict[Path, Any]) -> list[Any]:
         args = self.args
@@ -114,10 +120,15 @@ class Call:
 def _paths(args: list[Any], wrt: tuple[int, ...] | None, operand_count: int) -> Iterator[Path]:
     chosen = range(min(operand_count, len(args))) if wrt is None else wrt
     for i in chosen:
-        if isinstance(args[i], list | tuple):
-            yield from ((i, k) for k, item in enumerate(args[i]) if _inexact(item))
-        elif _inexact(args[i]):
-            yield (i,)
+        yield from _leaves(args[i], (i,))
+
+
+def _leaves(value: Any, path: Path) -> Iterator[Path]:
+    if isinstance(value, list | tuple):
+        for k, item in enumerate(value):
+            yield from _leaves(item, (*path, k))
+    elif _inexact(value):
+        yield path
 
 
 def _inexact(value: Any) -> bool:
@@ -126,6 +137,10 @@ def _inexact(value: Any) -> bool:
 
 def _ranked(value: Any) -> Any:
     return np.asarray(value) if isinstance(value, bool | int | float | complex | list) else value
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list | tuple) else _ranked(value)
 
 
 def _total(parts: list[Any]) -> Any:
