@@ -73,4 +73,4 @@ def check_text(
         printed_value, printed = run_text(text, function, args)
         what = f"text with optimize={optimize}"
         oracles.assert_close(printed_value, value, rtol=1e-10, what=what)
-        oracles.assert_close(printed, tuple(gradients) , rtol=1e-9, what=what)
+        oracles.assert_close(printed, tuple(gradients), rtol=1e-9, what=what)

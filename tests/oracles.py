@@ -1,7 +1,7 @@
 """Independent answers for a gradient: central differences at two steps, JAX on the same source, the printed text.
 
-Enters: a plain function and its arguments (pytrees of numbers and arrays).  Leaves: nothing, or an `AssertionError` that says which
-oracle disagreed, where, and by how much.  NaN never compares equal to a number here.
+Enters: a plain function and its arguments (pytrees of numbers and arrays).  Leaves: nothing, or an `AssertionError` that
+says which oracle disagreed, where, and by how much.  NaN never compares equal to a number here.
 """
 
 from __future__ import annotations
@@ -114,11 +114,15 @@ def assert_structure(gradient: Any, argument: Any, what: str = "gradient") -> No
     if is_leaf(argument):
         if isinstance(argument, np.ndarray):
             assert isinstance(gradient, np.ndarray | np.inexact), f"{what} of an array is a {type(gradient).__name__}"
-            assert np.shape(gradient) == argument.shape, f"{what}: shape {np.shape(gradient)}, expected {argument.shape}"
+            assert np.shape(gradient) == argument.shape, (
+                f"{what}: shape {np.shape(gradient)}, expected {argument.shape}"
+            )
             assert gradient.dtype == argument.dtype, f"{what}: dtype {gradient.dtype}, expected {argument.dtype}"
         else:
             kind = complex if isinstance(argument, complex | np.complexfloating) else float
-            assert isinstance(gradient, kind | np.inexact) or np.ndim(gradient) == 0, f"{what}: {type(gradient).__name__}"
+            assert isinstance(gradient, kind | np.inexact) or np.ndim(gradient) == 0, (
+                f"{what}: {type(gradient).__name__}"
+            )
             assert np.ndim(gradient) == 0, f"{what} of a number has shape {np.shape(gradient)}"
         return
     if isinstance(argument, dict):
@@ -140,13 +144,17 @@ def assert_structure(gradient: Any, argument: Any, what: str = "gradient") -> No
 def assert_unchanged(args: Any, before: Any) -> None:
     """The caller's arrays hold what they held, bit for bit."""
     for k, (now, then) in enumerate(zip(leaves(args), leaves(before), strict=True)):
-        assert np.array_equal(now, then, equal_nan=True), f"the call changed its caller's data, leaf {k}:\n{now}\nwas\n{then}"
+        assert np.array_equal(now, then, equal_nan=True), (
+            f"the call changed its caller's data, leaf {k}:\n{now}\nwas\n{then}"
+        )
 
 
 # ---------------------------------------------------------------------------------------------------- oracles
 
 
-def directional(function: Callable[..., Any], args: Sequence[Any], wrt: Sequence[int], directions: Sequence[Any]) -> float:
+def directional(
+    function: Callable[..., Any], args: Sequence[Any], wrt: Sequence[int], directions: Sequence[Any]
+) -> float:
     """The derivative along `directions` by central differences, extrapolated from two steps that must agree."""
 
     def at(step: float) -> float:
@@ -159,13 +167,22 @@ def directional(function: Callable[..., Any], args: Sequence[Any], wrt: Sequence
     size = abs(at(0.0))
     ratio = (STEPS[0] / STEPS[1]) ** 2
     best = (ratio * narrow - wide) / (ratio - 1.0)
-    if math.isfinite(wide) and math.isfinite(narrow) and abs(wide - narrow) > 1e-5 * (abs(wide) + abs(narrow)) + 1e-6 * (1 + size):
+    if (
+        math.isfinite(wide)
+        and math.isfinite(narrow)
+        and abs(wide - narrow) > 1e-5 * (abs(wide) + abs(narrow)) + 1e-6 * (1 + size)
+    ):
         raise NotSmooth(f"central differences {wide!r} and {narrow!r} disagree")
     return best
 
 
 def assert_derivative(
-    function: Callable[..., Any], args: Sequence[Any], wrt: Sequence[int], gradients: Sequence[Any], seed: int = 0, rtol: float = 2e-6
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    wrt: Sequence[int],
+    gradients: Sequence[Any],
+    seed: int = 0,
+    rtol: float = 2e-6,
 ) -> None:
     """Each argument's gradient against central differences along a random direction."""
     rng = np.random.default_rng(seed)

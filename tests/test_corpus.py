@@ -1,4 +1,4 @@
-"""Every program of the corpus before every oracle: primal, differences, JAX, no optimisation, the printed text alone."""
+"""Every program of the corpus before every oracle: primal, differences, JAX, unoptimised, the printed text alone."""
 
 from __future__ import annotations
 

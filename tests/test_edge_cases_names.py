@@ -302,7 +302,8 @@ def test_e19_two_functions_of_one_name() -> None:
 def test_e20_future_flags(tmp_path: Any) -> None:
     path = tmp_path / "flags.py"
     path.write_text(
-        "from __future__ import annotations\nfrom s2s_ad import grad\n\n\ndef f(x: Undefined) -> Nothing:\n    y: Missing = x * x\n    return y\n\n\nprint(grad(f)(1.5))\n"
+        "from __future__ import annotations\nfrom s2s_ad import grad\n\n\ndef f(x: Undefined) -> Nothing:\n"
+        "    y: Missing = x * x\n    return y\n\n\nprint(grad(f)(1.5))\n"
     )
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "3.0", done.stderr

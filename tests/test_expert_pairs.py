@@ -83,7 +83,9 @@ def test_golden(name: str, update_goldens: bool) -> None:
         path.write_text(text)
     assert path.exists(), f"no golden {path.name}: run with --update-goldens"
     golden = path.read_text()
-    assert text == golden, "".join(difflib.unified_diff(golden.splitlines(True), text.splitlines(True), path.name, "emitted"))
+    assert text == golden, "".join(
+        difflib.unified_diff(golden.splitlines(True), text.splitlines(True), path.name, "emitted")
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -132,8 +134,13 @@ def test_the_same_bytes_under_any_hash_seed() -> None:
     script = "from test_expert_pairs import NAMES, emitted\nfor name in NAMES:\n    print(emitted(name))\n"
     texts = set()
     for seed in ("0", "1", "4242"):
-        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
+        environment = os.environ | {
+            "PYTHONHASHSEED": seed,
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
+        )
         assert done.returncode == 0, done.stderr
         texts.add(done.stdout)
     assert len(texts) == 1

@@ -1,4 +1,4 @@
-"""Random programs: no wrong gradient, no internal error, few refusals; and the generator and the shrinker do their work."""
+"""Random programs: no wrong gradient, no internal error, few refusals; generator and shrinker do their work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ FRESH = time.time_ns() % 10**9
 
 
 def assert_survived(report: Report, refused: float) -> None:
-    bad = [f"seed {program.seed}: {verdict.kind}: {verdict.reason}" for program, verdict in report.failures if verdict.bad]
+    bad = [
+        f"seed {program.seed}: {verdict.kind}: {verdict.reason}" for program, verdict in report.failures if verdict.bad
+    ]
     assert not bad, "\n".join([*bad[:20], str(report)])
     assert report.refused_share() <= refused, str(report)
     assert report.counts["agree"] > 0.8 * sum(report.counts.values()), str(report)
@@ -51,10 +53,26 @@ def test_programs_run_and_are_smooth() -> None:
 def test_programs_are_a_function_of_the_seed_and_use_the_language() -> None:
     assert generate(7).text == generate(7).text
     kinds = {type(node).__name__ for seed in range(300) for node in ast.walk(ast.parse(generate(seed).text))}
-    wanted = {"For", "While", "If", "Break", "Continue", "AugAssign", "Slice", "IfExp", "ListComp", "GeneratorExp", "Dict", "Tuple", "BoolOp", "Return"}
+    wanted = {
+        "For",
+        "While",
+        "If",
+        "Break",
+        "Continue",
+        "AugAssign",
+        "Slice",
+        "IfExp",
+        "ListComp",
+        "GeneratorExp",
+        "Dict",
+        "Tuple",
+        "BoolOp",
+        "Return",
+    }
     assert wanted <= kinds, wanted - kinds
 
 
 def test_the_shrinker_keeps_what_fails() -> None:
-    text = "def f(x):\n    a = 1\n    b = 2\n    if x:\n        for i in range(3):\n            c = np.sin(bad) + 1\n    return a\n"
+    loop = "    if x:\n        for i in range(3):\n            c = np.sin(bad) + 1\n"
+    text = f"def f(x):\n    a = 1\n    b = 2\n{loop}    return a\n"
     assert shrink(text, lambda shorter: "bad" in shorter, seconds=20.0).count("\n") <= 2

@@ -96,7 +96,15 @@ def namedtuple_argument(p):
     return p.x * np.sum(np.sin(p.y))
 
 
-@program(tree(lambda rng: [Layer(rng.normal(size=(3, 3)), rng.normal(size=3)), Layer(rng.normal(size=(3, 2)), rng.normal(size=2))]), array(3))
+@program(
+    tree(
+        lambda rng: [
+            Layer(rng.normal(size=(3, 3)), rng.normal(size=3)),
+            Layer(rng.normal(size=(3, 2)), rng.normal(size=2)),
+        ]
+    ),
+    array(3),
+)
 def typed_namedtuples(layers, h):
     for layer in layers:
         h = np.tanh(h @ layer.weight + layer.bias)

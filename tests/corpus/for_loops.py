@@ -82,7 +82,10 @@ def over_dict_items(params):
     return total
 
 
-@program(tree(lambda rng: [(rng.normal(size=(3, 4)), rng.normal(size=4)), (rng.normal(size=(4, 2)), rng.normal(size=2))]), array(5, 3))
+@program(
+    tree(lambda rng: [(rng.normal(size=(3, 4)), rng.normal(size=4)), (rng.normal(size=(4, 2)), rng.normal(size=2))]),
+    array(5, 3),
+)
 def network(params, x):
     for W, b in params:
         x = np.tanh(x @ W + b)

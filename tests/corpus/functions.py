@@ -1,4 +1,4 @@
-"""Functions as values: nested def, lambda, closures, partial, functions in containers and as arguments, methods, decorators."""
+"""Functions as values: nested def, lambda, closures, partial, in containers, as arguments, under decorators."""
 
 import functools
 from functools import partial, reduce

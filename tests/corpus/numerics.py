@@ -102,7 +102,10 @@ def kernel_matrix(X, Y):
     return K.sum() + np.trace(K @ K.T)
 
 
-@program(tree(lambda rng: {"Wx": rng.normal(size=(2, 3)), "Wh": rng.normal(size=(3, 3)), "b": rng.normal(size=3)}), array(4, 2))
+@program(
+    tree(lambda rng: {"Wx": rng.normal(size=(2, 3)), "Wh": rng.normal(size=(3, 3)), "b": rng.normal(size=3)}),
+    array(4, 2),
+)
 def recurrent_network(params, sequence):
     h = np.zeros(3)
     outputs = []

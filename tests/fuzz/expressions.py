@@ -9,9 +9,25 @@ import random
 
 from fuzz.kinds import Environment, Kind
 
-SMOOTH = ("np.sin({})", "np.cos({})", "np.tanh({})", "0.5 * {}", "1.0 / (1.5 + {0} * {0})", "np.exp(-({0} * {0}))", "np.sqrt(1.0 + {0} * {0})")
+SMOOTH = (
+    "np.sin({})",
+    "np.cos({})",
+    "np.tanh({})",
+    "0.5 * {}",
+    "1.0 / (1.5 + {0} * {0})",
+    "np.exp(-({0} * {0}))",
+    "np.sqrt(1.0 + {0} * {0})",
+)
 ROUND = ("np.sin({})", "np.tanh({})", "np.cos({})", "0.4 * ({})", "np.arctan({})")
-BINARY = ("{} + {}", "{} - {}", "0.5 * ({} + {})", "{} * {}", "{} * np.cos({})", "{} / (2.0 + np.sin({}))", "np.hypot({}, 1.0 + {} ** 2)")
+BINARY = (
+    "{} + {}",
+    "{} - {}",
+    "0.5 * ({} + {})",
+    "{} * {}",
+    "{} * np.cos({})",
+    "{} / (2.0 + np.sin({}))",
+    "np.hypot({}, 1.0 + {} ** 2)",
+)
 
 
 class Expressions:
@@ -82,7 +98,11 @@ class Expressions:
             places = [k for k, item in enumerate(env.kinds[name].items) if item.name == "float"]
             forms += [f"{name}[{k}]" for k in places]
         for name in env.named("dict"):
-            forms += [f'{name}["{key}"]' for key, item in zip("pq", env.kinds[name].items, strict=True) if item.name == "float"]
+            forms += [
+                f'{name}["{key}"]'
+                for key, item in zip("pq", env.kinds[name].items, strict=True)
+                if item.name == "float"
+            ]
         return self.rng.choice(forms)
 
     def reduction(self, env: Environment) -> str:
@@ -90,7 +110,9 @@ class Expressions:
         if not names:
             return self.scalar_atom(env)
         name = self.rng.choice(names)
-        form = self.rng.choice(("np.sum({})", "np.mean({})", "{}.sum()", "np.sum({0} * {0})", "{}.mean()", "np.sum({0} ** 2)"))
+        form = self.rng.choice(
+            ("np.sum({})", "np.mean({})", "{}.sum()", "np.sum({0} * {0})", "{}.mean()", "np.sum({0} ** 2)")
+        )
         if len(env.kinds[name].dims) == 1 and self.chance(0.2):
             return f"np.dot({name}, {self.rng.choice(env.arrays(env.kinds[name].dims))})"
         return "0.3 * " + form.format(name)
@@ -106,8 +128,12 @@ class Expressions:
     @staticmethod
     def wrapped(text: str) -> str:
         """Parentheses where an operand needs them."""
-        simple = text.replace("_", "a").replace(".", "a").replace("[", "a").replace("]", "a").replace('"', "a").isalnum()
-        return text if simple or (text.startswith("np.") and text.count("(") == 1 and text.endswith(")")) else f"({text})"
+        simple = (
+            text.replace("_", "a").replace(".", "a").replace("[", "a").replace("]", "a").replace('"', "a").isalnum()
+        )
+        return (
+            text if simple or (text.startswith("np.") and text.count("(") == 1 and text.endswith(")")) else f"({text})"
+        )
 
     # ------------------------------------------------------------------------------------------- arrays
 
@@ -131,7 +157,10 @@ class Expressions:
                 forms.append(f"{name}[::-1]")
             elif size > n:
                 start = self.rng.randrange(size - n + 1)
-                forms += [f"{name}[{start}:{start + n}]", f"{name}[{[self.rng.randrange(-size, size) for _ in range(n)]}]"]
+                forms += [
+                    f"{name}[{start}:{start + n}]",
+                    f"{name}[{[self.rng.randrange(-size, size) for _ in range(n)]}]",
+                ]
         for name in env.arrays(rank=2):
             m, k = env.kinds[name].dims
             if k == n:
@@ -164,7 +193,9 @@ class Expressions:
         if roll < 0.6:
             return self.rng.choice(BINARY).format(inner, self.wrapped(self.array(env, dims, depth - 1)))
         if roll < 0.75:
-            return self.rng.choice(("{0} * {1}", "{1} + {0}", "{0} - {1}")).format(inner, self.wrapped(self.scalar_atom(env)))
+            return self.rng.choice(("{0} * {1}", "{1} + {0}", "{0} - {1}")).format(
+                inner, self.wrapped(self.scalar_atom(env))
+            )
         if roll < 0.82:
             return f"np.where({inner} > 0.137, {self.array_atom(env, dims)}, {self.scalar_atom(env)})"
         return self.special(env, dims, inner)
@@ -180,14 +211,23 @@ class Expressions:
                 return f"np.array([{', '.join(self.scalar_atom(env) for _ in range(dims[0]))}])"
             return f"np.cumsum({inner})"
         m, n = dims
-        return self.rng.choice((f"np.outer({self.array_atom(env, (m,))}, {self.array_atom(env, (n,))})", f"{inner} + {self.array_atom(env, (n,))}"))
+        return self.rng.choice(
+            (
+                f"np.outer({self.array_atom(env, (m,))}, {self.array_atom(env, (n,))})",
+                f"{inner} + {self.array_atom(env, (n,))}",
+            )
+        )
 
     def new_array(self, env: Environment, dims: tuple[int, ...]) -> str:
         """An array expression that is fresh memory and bounded."""
         if self.chance(0.2):
             size = dims[0] if len(dims) == 1 else dims
             names = env.arrays(dims)
-            return self.rng.choice([f"np.zeros({size})"] + [f"np.zeros_like({name})" for name in names] + [f"{name}.copy()" for name in names])
+            return self.rng.choice(
+                [f"np.zeros({size})"]
+                + [f"np.zeros_like({name})" for name in names]
+                + [f"{name}.copy()" for name in names]
+            )
         return self.bounded(self.array(env, dims))
 
     def view(self, env: Environment, name: str) -> tuple[str, Kind]:
@@ -206,14 +246,20 @@ class Expressions:
         ]
         if kind.flat:
             shape = self.rng.choice((f"{name}.reshape(-1)", f"{name}.ravel()", f"np.reshape({name}, {m * n})"))
-            forms += [(shape, Kind("array", (m * n,), flat=True)), (f"{name}.reshape({n}, {m})", Kind("array", (n, m), flat=True))]
+            forms += [
+                (shape, Kind("array", (m * n,), flat=True)),
+                (f"{name}.reshape({n}, {m})", Kind("array", (n, m), flat=True)),
+            ]
         return self.rng.choice(forms)
 
     def vector_view(self, name: str, kind: Kind) -> tuple[str, Kind]:
         n = kind.dims[0]
         forms = [(f"{name}[::-1]", Kind("array", (n,))), (f"{name}[:]", kind), (f"{name}[...]", kind)]
         if n > 2:
-            forms += [(f"{name}[1:]", Kind("array", (n - 1,), flat=kind.flat)), (f"{name}[:-1]", Kind("array", (n - 1,), flat=kind.flat))]
+            forms += [
+                (f"{name}[1:]", Kind("array", (n - 1,), flat=kind.flat)),
+                (f"{name}[:-1]", Kind("array", (n - 1,), flat=kind.flat)),
+            ]
             forms += [(f"{name}[::2]", Kind("array", ((n + 1) // 2,)))]
         if n % 2 == 0 and n > 2 and kind.flat:
             forms += [(f"{name}.reshape(2, {n // 2})", Kind("array", (2, n // 2), flat=True))]
@@ -227,9 +273,13 @@ class Expressions:
         roll = self.rng.random()
         if ints and roll < 0.4:
             name = self.rng.choice(ints)
-            return self.rng.choice((f"{name} % 2 == 0", f"{name} > 1", f"{name} == 2", f"{name} != 1", f"not {name}", f"{name} in (0, 3)"))
+            return self.rng.choice(
+                (f"{name} % 2 == 0", f"{name} > 1", f"{name} == 2", f"{name} != 1", f"not {name}", f"{name} in (0, 3)")
+            )
         value = self.scalar_atom(env)
-        base = self.rng.choice((f"{value} > 0.137", f"{value} < -0.211", f"-0.713 < {value} < 0.713", f"np.sin({value}) > 0.0917"))
+        base = self.rng.choice(
+            (f"{value} > 0.137", f"{value} < -0.211", f"-0.713 < {value} < 0.713", f"np.sin({value}) > 0.0917")
+        )
         if roll > 0.85:
             return f"{base} {self.rng.choice(('and', 'or'))} {self.scalar_atom(env)} > 0.0531"
         return base

@@ -28,13 +28,18 @@ class Program:
     def arguments(self) -> list[Any]:
         """Random, without zeros or symmetry, the same each time."""
         rng = np.random.default_rng(self.seed + 1)
-        return [rng.uniform(-1.2, 1.2, size=kind.dims) if kind.name == "array" else rng.uniform(-1.2, 1.2) for kind in PARAMETERS.values()]
+        return [
+            rng.uniform(-1.2, 1.2, size=kind.dims) if kind.name == "array" else rng.uniform(-1.2, 1.2)
+            for kind in PARAMETERS.values()
+        ]
 
 
 class FunctionWriter(Writer):
     """Adds blocks to the straight-line statements."""
 
-    def __init__(self, rng: random.Random, helpers: dict[str, tuple[tuple[Kind, ...], Kind | None]], returns: str = "value") -> None:
+    def __init__(
+        self, rng: random.Random, helpers: dict[str, tuple[tuple[Kind, ...], Kind | None]], returns: str = "value"
+    ) -> None:
         super().__init__(rng, helpers)
         self.returns = returns
         self.loops = 0
@@ -100,11 +105,14 @@ class FunctionWriter(Writer):
     # ------------------------------------------------------------------------------------------- loops
 
     def loop(self, nesting: int) -> None:
-        """A loop of a few turns; names whose kind must be the same at its head each time are pinned, the rest forgotten."""
+        """A loop of a few turns; names that keep their kind from turn to turn are pinned, the rest forgotten."""
         head = self.env
         keep = {name: kind for name, kind in head.kinds.items() if self.rng.random() < 0.8 or name in head.locked}
         keep = {name: (INT if kind.name == "int" and name not in head.locked else kind) for name, kind in keep.items()}
-        keep = {name: Kind("array", kind.dims) if kind.name == "array" and name not in head.locked else kind for name, kind in keep.items()}
+        keep = {
+            name: Kind("array", kind.dims) if kind.name == "array" and name not in head.locked else kind
+            for name, kind in keep.items()
+        }
         inside = Environment(dict(keep), head.locked, {**head.pinned, **keep})
         turns, counter = self.header(head, inside)
         self.exits.append([])
@@ -146,7 +154,10 @@ class FunctionWriter(Writer):
         arrays = [name for name in head.arrays() if name in inside.kinds]
         if roll < 0.4 and arrays:
             return self.array_header(inside, self.rng.choice(arrays))
-        counter = self.rng.choice([name for name in ("i", "j", "k", *NAMES[:2]) if name not in inside.locked and name not in inside.pinned] or [f"n{self.loops}"])
+        counter = self.rng.choice(
+            [name for name in ("i", "j", "k", *NAMES[:2]) if name not in inside.locked and name not in inside.pinned]
+            or [f"n{self.loops}"]
+        )
         start, stop = self.rng.choice(((0, 2), (0, 3), (1, 3), (1, 4), (0, 4), (0, 0)))
         forms = [f"range({start}, {stop})" if start else f"range({stop})"]
         if stop > start:
@@ -210,7 +221,10 @@ class FunctionWriter(Writer):
         for name in self.env.named("float"):
             terms.append(f"{self.write.constant()} * {self.rng.choice(('{}', 'np.sin({})', '{0} * {0}')).format(name)}")
         for name in self.env.arrays():
-            terms.append(f"{self.write.constant()} * {self.rng.choice(('np.sum({})', 'np.sum(np.sin({}))', 'np.sum({0} * {0})')).format(name)}")
+            terms.append(
+                f"{self.write.constant()} * "
+                + self.rng.choice(("np.sum({})", "np.sum(np.sin({}))", "np.sum({0} * {0})")).format(name)
+            )
         for name in self.env.named("list"):
             terms.append(f"0.3 * sum({name})")
         self.rng.shuffle(terms)
@@ -224,7 +238,9 @@ class FunctionWriter(Writer):
         return self.write.new_array(self.env, (4,))
 
 
-def write_helper(rng: random.Random, name: str, others: dict[str, tuple[tuple[Kind, ...], Kind | None]]) -> tuple[str, tuple[tuple[Kind, ...], Kind | None]]:
+def write_helper(
+    rng: random.Random, name: str, others: dict[str, tuple[tuple[Kind, ...], Kind | None]]
+) -> tuple[str, tuple[tuple[Kind, ...], Kind | None]]:
     """A function that may write into its arguments, return a view, or call the helpers before it."""
     returns = rng.choice(("value", "value", "array", "nothing"))
     kinds = tuple(rng.choice(HELPER_KINDS) for _ in range(rng.choice((1, 2, 2, 3))))

@@ -1,7 +1,7 @@
 """What the generator knows of each name while it writes a program.
 
-Enters: nothing.  Leaves: kinds (float, int with a range, vector, matrix, list, tuple, dict) and environments that join at the end of
-branches and loops, so that every program that is written runs in Python without an error.
+Enters: nothing.  Leaves: kinds (float, int with a range, vector, matrix, list, tuple, dict) and environments that join
+at the end of branches and loops, so that every program that is written runs in Python without an error.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Kind:
-    """`dims` for arrays, `low`/`high` for an int of known range, `items` for a tuple or dict, `filled` for a list with an element."""
+    """`dims` for arrays, `low`/`high` for an int of known range, `items` for a tuple or dict, `filled` for lists."""
 
     name: str
     dims: tuple[int, ...] = ()

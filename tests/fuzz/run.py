@@ -1,6 +1,6 @@
-"""Run random programs and say how many agree: `python tests/fuzz/run.py --seed S --count N --time T --save FOLDER --shrink`.
+"""Run random programs: `python tests/fuzz/run.py --seed S --count N --time T --save FOLDER --shrink`.
 
-Enters: a seed and limits.  Leaves: a table of verdicts with the reasons of refusals, and the failing programs, shrunk, in a folder.
+Enters: a seed and limits.  Leaves: a table of verdicts with the reasons of refusals, and the failing programs in a folder.
 """
 
 from __future__ import annotations
@@ -41,8 +41,11 @@ class Report:
         return self.counts["refused"] / max(1, valid)
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{kind} {self.counts[kind]}" for kind in ("agree", "wrong", "internal", "refused", "kink", "invalid"))
-        lines = [f"{sum(self.counts.values())} programs in {self.seconds:.0f} s: {counts} ({100 * self.refused_share():.1f} % refused)"]
+        counts = ", ".join(
+            f"{kind} {self.counts[kind]}" for kind in ("agree", "wrong", "internal", "refused", "kink", "invalid")
+        )
+        total, share = sum(self.counts.values()), 100 * self.refused_share()
+        lines = [f"{total} programs in {self.seconds:.0f} s: {counts} ({share:.1f} % refused)"]
         lines += [f"{count:6d}  {reason}" for reason, count in self.reasons.most_common(40)]
         return "\n".join(lines)
 
@@ -76,8 +79,12 @@ def save(report: Report, folder: Path, shorten: bool, each: int = 2) -> None:
         text = program.text
         if shorten:
             args = program.arguments()
-            text = shrink(text, lambda shorter, args=args, group=group: judge(shorter, args, 5).group() == group, seconds=40.0)
-        (folder / f"{verdict.kind}_{program.seed}.py").write_text(f"# seed {program.seed}: {verdict.kind}: {verdict.reason}\n{text}")
+            text = shrink(
+                text, lambda shorter, args=args, group=group: judge(shorter, args, 5).group() == group, seconds=40.0
+            )
+        (folder / f"{verdict.kind}_{program.seed}.py").write_text(
+            f"# seed {program.seed}: {verdict.kind}: {verdict.reason}\n{text}"
+        )
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ SIZES = (2, 3, 4)
 
 
 class Writer:
-    """Collects the lines of one function; `helpers` are the functions it may call: name -> (kinds of arguments, kind of result)."""
+    """Collects the lines of one function; `helpers` are those it may call: name -> (kinds of arguments, of result)."""
 
     def __init__(self, rng: random.Random, helpers: dict[str, tuple[tuple[Kind, ...], Kind | None]]) -> None:
         self.rng = rng
@@ -48,11 +48,26 @@ class Writer:
     def simple(self) -> None:
         """One random straight-line statement."""
         statements = (
-            (self.float_assignment, 12), (self.array_assignment, 9), (self.view_assignment, 9), (self.alias, 4), (self.element_store, 12),
-            (self.slice_store, 8), (self.augmented_float, 5), (self.augmented_element, 9), (self.augmented_array, 7), (self.swap, 4),
-            (self.list_statement, 6), (self.tuple_statement, 4), (self.dict_statement, 3), (self.int_assignment, 3), (self.call, 8),
-            (self.fancy_store, 3), (self.ternary, 3), (self.comprehension, 3), (self.row_update, 4),
-        )  # fmt: skip
+            (self.float_assignment, 12),
+            (self.array_assignment, 9),
+            (self.view_assignment, 9),
+            (self.alias, 4),
+            (self.element_store, 12),
+            (self.slice_store, 8),
+            (self.augmented_float, 5),
+            (self.augmented_element, 9),
+            (self.augmented_array, 7),
+            (self.swap, 4),
+            (self.list_statement, 6),
+            (self.tuple_statement, 4),
+            (self.dict_statement, 3),
+            (self.int_assignment, 3),
+            (self.call, 8),
+            (self.fancy_store, 3),
+            (self.ternary, 3),
+            (self.comprehension, 3),
+            (self.row_update, 4),
+        )
         makers, weights = zip(*statements, strict=True)
         self.rng.choices(makers, weights)[0]()
 
@@ -61,7 +76,11 @@ class Writer:
 
     def array_assignment(self) -> None:
         names = self.env.arrays()
-        dims = self.env.kinds[self.rng.choice(names)].dims if names and self.rng.random() < 0.7 else (self.rng.choice(SIZES),)
+        dims = (
+            self.env.kinds[self.rng.choice(names)].dims
+            if names and self.rng.random() < 0.7
+            else (self.rng.choice(SIZES),)
+        )
         text = self.write.new_array(self.env, dims)
         flat = len(dims) == 1 or text.startswith("np.zeros(") or text.endswith(".copy()")
         self.assign(text, Kind("array", dims, flat=flat))
@@ -98,9 +117,16 @@ class Writer:
     def augmentation(self, value: str) -> str:
         """`op= value` that keeps things bounded."""
         value = self.write.wrapped(value)
-        return self.rng.choice((
-            f"+= 0.3 * {value}", f"-= 0.2 * {value}", f"*= np.cos({value})", f"/= 1.5 + np.sin({value})", f"*= {self.rng.uniform(0.4, 0.95):.2f}", f"+= np.sin({value})",
-        ))  # fmt: skip
+        return self.rng.choice(
+            (
+                f"+= 0.3 * {value}",
+                f"-= 0.2 * {value}",
+                f"*= np.cos({value})",
+                f"/= 1.5 + np.sin({value})",
+                f"*= {self.rng.uniform(0.4, 0.95):.2f}",
+                f"+= np.sin({value})",
+            )
+        )
 
     def part(self, name: str) -> tuple[str, tuple[int, ...]]:
         """A slice of `name` and the dims of it."""
@@ -112,8 +138,15 @@ class Writer:
                 forms += [("[1:]", (n - 1,)), ("[:-1]", (n - 1,)), ("[1:-1]", (n - 2,))]
         else:
             m = dims[1]
-            forms = [(f"[{self.write.index(self.env, n)}]", (m,)), (f"[:, {self.write.index(self.env, m)}]", (n,)), ("[...]", dims)]
-            forms += [(f"[{self.write.index(self.env, n)}, :]", (m,)), ("[:, 1:]", (n, m - 1)) if m > 2 else ("[:]", dims)]
+            forms = [
+                (f"[{self.write.index(self.env, n)}]", (m,)),
+                (f"[:, {self.write.index(self.env, m)}]", (n,)),
+                ("[...]", dims),
+            ]
+            forms += [
+                (f"[{self.write.index(self.env, n)}, :]", (m,)),
+                ("[:, 1:]", (n, m - 1)) if m > 2 else ("[:]", dims),
+            ]
         text, size = self.rng.choice(forms)
         return name + text, size
 
@@ -140,7 +173,11 @@ class Writer:
     def augmented_array(self) -> None:
         name = self.writable()
         if name is not None:
-            value = self.write.scalar(self.env, 1) if self.rng.random() < 0.3 else self.write.array(self.env, self.env.kinds[name].dims, 1)
+            value = (
+                self.write.scalar(self.env, 1)
+                if self.rng.random() < 0.3
+                else self.write.array(self.env, self.env.kinds[name].dims, 1)
+            )
             self.emit(f"{name} {self.augmentation(value)}")
 
     def row_update(self) -> None:
@@ -163,10 +200,18 @@ class Writer:
         n = self.env.kinds[name].dims[0]
         places = [self.rng.randrange(n) for _ in range(2)]
         value = self.write.assigned(self.env, 1)
-        self.emit(self.rng.choice((
-            f"{name}[{places}] = {value}", f"{name}[[0, {n - 1}]] *= {value}", f"np.add.at({name}, {places}, {value})", f"{name}[{name} > 0.173] = {value}",
-            f"{name}[np.arange({n}) % 2 == 0] += {value}", f"{name}.fill({value})",
-        )))  # fmt: skip
+        self.emit(
+            self.rng.choice(
+                (
+                    f"{name}[{places}] = {value}",
+                    f"{name}[[0, {n - 1}]] *= {value}",
+                    f"np.add.at({name}, {places}, {value})",
+                    f"{name}[{name} > 0.173] = {value}",
+                    f"{name}[np.arange({n}) % 2 == 0] += {value}",
+                    f"{name}.fill({value})",
+                )
+            )
+        )
 
     def swap(self) -> None:
         env = self.env
@@ -193,7 +238,11 @@ class Writer:
         self.assign(self.write.integer(self.env), INT)
 
     def ternary(self) -> None:
-        self.assign(f"{self.write.assigned(self.env, 1)} if {self.write.test(self.env)} else {self.write.assigned(self.env, 1)}", FLOAT)
+        self.assign(
+            f"{self.write.assigned(self.env, 1)} if {self.write.test(self.env)}"
+            f" else {self.write.assigned(self.env, 1)}",
+            FLOAT,
+        )
 
     # ------------------------------------------------------------------------------------------- containers
 
@@ -244,7 +293,8 @@ class Writer:
             elif self.rng.random() < 0.5:
                 self.assign(place, kind)
             else:
-                self.emit(f"{place}[{', '.join(self.write.index(self.env, n) for n in kind.dims)}] {self.augmentation(self.write.scalar(self.env, 1))}")
+                places = ", ".join(self.write.index(self.env, n) for n in kind.dims)
+                self.emit(f"{place}[{places}] {self.augmentation(self.write.scalar(self.env, 1))}")
         elif len(names) > 1:
             p, q = self.rng.sample(names, 2)
             self.assign(f'{{"p": {p}, "q": {q}}}', Kind("dict", items=(self.env.kinds[p], self.env.kinds[q])))

@@ -1,7 +1,7 @@
 """What s2s_ad makes of one program.
 
-Enters: a program's text and arguments.  Leaves: a `Verdict`: agree, wrong, internal, refused, kink (the test is at fault) or invalid (Python
-itself fails on the program).
+Enters: a program's text and arguments.  Leaves: a `Verdict`: agree, wrong, internal, refused, kink (the test is at fault)
+or invalid (Python itself fails on the program).
 """
 
 from __future__ import annotations
@@ -110,11 +110,19 @@ def _reason(error: Any) -> str:
 def _slopes(function: Callable[..., Any], args: list[Any]) -> list[float]:
     """Directional derivatives, one for each argument, along the directions that `_compare` draws again."""
     rng = np.random.default_rng(5)
-    return [oracles.directional(function, args, [k], [oracles.random_direction(arg, rng)]) for k, arg in enumerate(args)]
+    return [
+        oracles.directional(function, args, [k], [oracles.random_direction(arg, rng)]) for k, arg in enumerate(args)
+    ]
 
 
 def _compare(
-    function: Callable[..., Any], args: list[Any], before: list[Any], expected: Any, slopes: list[float], value: Any, gradients: Any
+    function: Callable[..., Any],
+    args: list[Any],
+    before: list[Any],
+    expected: Any,
+    slopes: list[float],
+    value: Any,
+    gradients: Any,
 ) -> Verdict:
     rng = np.random.default_rng(5)
     try:

@@ -6,12 +6,14 @@ The emitted text is held against these: the same tapes, hardly more statements, 
 
 import numpy as np
 
+
 # 1 -- network, straight line ------------------------------------------------
 def loss(params, x, t):
     h = x
     for W, b in params:
-        h = np.tanh(h @ W + b)      # one layer
+        h = np.tanh(h @ W + b)  # one layer
     return np.mean((h - t) ** 2)
+
 
 def loss_adjoint(params, x, t, loss_bar=1.0):
     # forward sweep
@@ -19,9 +21,9 @@ def loss_adjoint(params, x, t, loss_bar=1.0):
     h = x
     for W, b in params:
         h_tape.append(h)
-        h = np.tanh(h @ W + b)      # one layer
+        h = np.tanh(h @ W + b)  # one layer
     residual = h - t
-    value = np.mean(residual ** 2)
+    value = np.mean(residual**2)
     # reverse sweep
     h_bar = (2.0 * loss_bar / residual.size) * residual
     params_bar = []
@@ -36,19 +38,21 @@ def loss_adjoint(params, x, t, loss_bar=1.0):
     params_bar.reverse()
     return value, params_bar
 
+
 # 2 -- in-place recurrence, no tape -----------------------------------------
 def smooth(x):
     y = np.zeros_like(x)
     for i in range(1, x.shape[0]):
         y[i] = 0.5 * y[i - 1] + np.sin(x[i])
-    return np.sum(y ** 2)
+    return np.sum(y**2)
+
 
 def smooth_adjoint(x, smooth_bar=1.0):
     # forward sweep
     y = np.zeros_like(x)
     for i in range(1, x.shape[0]):
         y[i] = 0.5 * y[i - 1] + np.sin(x[i])
-    value = np.sum(y ** 2)
+    value = np.sum(y**2)
     # reverse sweep
     y_bar = 2.0 * smooth_bar * y
     x_bar = np.zeros_like(x)
@@ -60,11 +64,13 @@ def smooth_adjoint(x, smooth_bar=1.0):
         x_bar[i] += np.cos(x[i]) * yi_bar
     return value, x_bar
 
+
 # 3 -- while, nonlinear state: tape + trip count ------------------------------
 def settle(x, k):
     while np.abs(x) > 1.0:
         x = 0.5 * x + k * np.sin(x)
     return x * x
+
 
 def settle_adjoint(x, k, settle_bar=1.0):
     # forward sweep
@@ -83,6 +89,7 @@ def settle_adjoint(x, k, settle_bar=1.0):
         x_bar = (0.5 + k * np.cos(x)) * x_bar
     return value, (x_bar, k_bar)
 
+
 # 4 -- Gauss-Seidel in place: linear, so nothing is recorded ------------------
 def seidel(A, steps):
     A = A.copy()
@@ -90,8 +97,9 @@ def seidel(A, steps):
     for _ in range(steps):
         for i in range(1, n - 1):
             for j in range(1, n - 1):
-                A[i, j] = 0.2 * (A[i-1, j] + A[i, j-1] + A[i, j] + A[i+1, j] + A[i, j+1])
+                A[i, j] = 0.2 * (A[i - 1, j] + A[i, j - 1] + A[i, j] + A[i + 1, j] + A[i, j + 1])
     return np.sum(A * A)
+
 
 def seidel_adjoint(A, steps, seidel_bar=1.0):
     # forward sweep
@@ -100,7 +108,7 @@ def seidel_adjoint(A, steps, seidel_bar=1.0):
     for _ in range(steps):
         for i in range(1, n - 1):
             for j in range(1, n - 1):
-                A[i, j] = 0.2 * (A[i-1, j] + A[i, j-1] + A[i, j] + A[i+1, j] + A[i, j+1])
+                A[i, j] = 0.2 * (A[i - 1, j] + A[i, j - 1] + A[i, j] + A[i + 1, j] + A[i, j + 1])
     value = np.sum(A * A)
     # reverse sweep
     A_bar = 2.0 * seidel_bar * A
@@ -110,11 +118,12 @@ def seidel_adjoint(A, steps, seidel_bar=1.0):
                 # A[i, j] = 0.2 * (A[i-1, j] + A[i, j-1] + A[i, j] + A[i+1, j] + A[i, j+1])
                 t_bar = 0.2 * A_bar[i, j]
                 A_bar[i, j] = t_bar
-                A_bar[i-1, j] += t_bar
-                A_bar[i, j-1] += t_bar
-                A_bar[i+1, j] += t_bar
-                A_bar[i, j+1] += t_bar
+                A_bar[i - 1, j] += t_bar
+                A_bar[i, j - 1] += t_bar
+                A_bar[i + 1, j] += t_bar
+                A_bar[i, j + 1] += t_bar
     return value, A_bar
+
 
 # 5 -- views: b is a window on a, b_bar is the same window on a_bar -----------
 def window(x):
@@ -122,6 +131,7 @@ def window(x):
     b = a[1:]
     b *= b
     return np.sum(a * x)
+
 
 def window_adjoint(x, window_bar=1.0):
     # forward sweep

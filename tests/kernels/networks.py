@@ -17,7 +17,9 @@ def conv2d(input, weights):
     output = np.empty((N, H_out, W_out, weights.shape[3]), dtype=input.dtype)
     for i in range(H_out):
         for j in range(W_out):
-            output[:, i, j, :] = np.sum(input[:, i : i + K, j : j + K, :, np.newaxis] * weights[np.newaxis, :, :, :], axis=(1, 2, 3))
+            output[:, i, j, :] = np.sum(
+                input[:, i : i + K, j : j + K, :, np.newaxis] * weights[np.newaxis, :, :, :], axis=(1, 2, 3)
+            )
     return output
 
 
@@ -65,7 +67,17 @@ def mlp(x, w1, b1, w2, b2):
     return e / np.sum(e, axis=-1, keepdims=True)
 
 
-@kernel(array(2, 12, 12, 1), array(3, 3, 1, 2), array(2), array(2, 2, 2, 3), array(3), array(12, 5), array(5), array(5, 4), array(4))
+@kernel(
+    array(2, 12, 12, 1),
+    array(3, 3, 1, 2),
+    array(2),
+    array(2, 2, 2, 3),
+    array(3),
+    array(12, 5),
+    array(5),
+    array(5, 4),
+    array(4),
+)
 def lenet(image, conv1, conv1bias, conv2, conv2bias, fc1w, fc1b, fc2w, fc2b):
     N = image.shape[0]
     x = relu(conv2d(image, conv1) + conv1bias)

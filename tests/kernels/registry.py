@@ -1,4 +1,4 @@
-"""How kernels are collected, and the objective that is differentiated: a random weighting of all a kernel returns or writes.
+"""How kernels are collected, and what is differentiated: a random weighting of all a kernel returns or writes.
 
 Enters: kernels with makers of arguments.  Leaves: `KERNELS`, and for each an objective with readable source of its own.
 """
@@ -85,7 +85,9 @@ def _load(text: str) -> Callable[..., Any]:
 KERNELS: list[Kernel] = []
 
 
-def kernel(*makers: Any, writes: tuple[str, ...] = (), jax: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def kernel(
+    *makers: Any, writes: tuple[str, ...] = (), jax: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add a function to the kernels; the function itself stays what it is."""
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Stencils: Jacobi, Gauss-Seidel, heat, FDTD, ADI, horizontal diffusion, vertical advection, cavity and channel flow."""
+"""Stencils: Jacobi, Gauss-Seidel, heat, FDTD, ADI, diffusion, advection, cavity and channel flow."""
 
 import numpy as np
 
@@ -24,7 +24,9 @@ def gauss_seidel_2d(steps, A):
     n, m = A.shape
     for _ in range(steps):
         for i in range(1, n - 1):
-            A[i, 1:-1] += A[i - 1, :-2] + A[i - 1, 1:-1] + A[i - 1, 2:] + A[i, 2:] + A[i + 1, :-2] + A[i + 1, 1:-1] + A[i + 1, 2:]
+            A[i, 1:-1] += (
+                A[i - 1, :-2] + A[i - 1, 1:-1] + A[i - 1, 2:] + A[i, 2:] + A[i + 1, :-2] + A[i + 1, 1:-1] + A[i + 1, 2:]
+            )
             for j in range(1, m - 1):
                 A[i, j] += A[i, j - 1]
                 A[i, j] /= 9.0
@@ -72,9 +74,9 @@ def adi(TSTEPS, N, u):
         q[1 : N - 1, 0] = v[0, 1 : N - 1]
         for j in range(1, N - 1):
             p[1 : N - 1, j] = -c / (a * p[1 : N - 1, j - 1] + b)
-            q[1 : N - 1, j] = (-d * u[j, 0 : N - 2] + (1.0 + 2.0 * d) * u[j, 1 : N - 1] - f * u[j, 2:N] - a * q[1 : N - 1, j - 1]) / (
-                a * p[1 : N - 1, j - 1] + b
-            )
+            q[1 : N - 1, j] = (
+                -d * u[j, 0 : N - 2] + (1.0 + 2.0 * d) * u[j, 1 : N - 1] - f * u[j, 2:N] - a * q[1 : N - 1, j - 1]
+            ) / (a * p[1 : N - 1, j - 1] + b)
         v[N - 1, 1 : N - 1] = 1.0
         for j in range(N - 2, 0, -1):
             v[j, 1 : N - 1] = p[1 : N - 1, j] * v[j + 1, 1 : N - 1] + q[1 : N - 1, j]
@@ -95,13 +97,18 @@ def adi(TSTEPS, N, u):
 def horizontal_diffusion(in_field, out, coeff):
     ni, nj = out.shape[0], out.shape[1]
     lap = 4.0 * in_field[1 : ni + 3, 1 : nj + 3, :] - (
-        in_field[2 : ni + 4, 1 : nj + 3, :] + in_field[0 : ni + 2, 1 : nj + 3, :] + in_field[1 : ni + 3, 2 : nj + 4, :] + in_field[1 : ni + 3, 0 : nj + 2, :]
+        in_field[2 : ni + 4, 1 : nj + 3, :]
+        + in_field[0 : ni + 2, 1 : nj + 3, :]
+        + in_field[1 : ni + 3, 2 : nj + 4, :]
+        + in_field[1 : ni + 3, 0 : nj + 2, :]
     )
     res = lap[1:, 1 : nj + 1, :] - lap[:-1, 1 : nj + 1, :]
     flx = np.where((res * (in_field[2 : ni + 3, 2 : nj + 2, :] - in_field[1 : ni + 2, 2 : nj + 2, :])) > 0, 0, res)
     res = lap[1 : ni + 1, 1:, :] - lap[1 : ni + 1, :-1, :]
     fly = np.where((res * (in_field[2 : ni + 2, 2 : nj + 3, :] - in_field[2 : ni + 2, 1 : nj + 2, :])) > 0, 0, res)
-    out[:, :, :] = in_field[2 : ni + 2, 2 : nj + 2, :] - coeff * (flx[1:, :, :] - flx[:-1, :, :] + fly[:, 1:, :] - fly[:, :-1, :])
+    out[:, :, :] = in_field[2 : ni + 2, 2 : nj + 2, :] - coeff * (
+        flx[1:, :, :] - flx[:-1, :, :] + fly[:, 1:, :] - fly[:, :-1, :]
+    )
 
 
 @kernel(array(3, 2, 4), array(3, 2, 4), array(4, 2, 4), array(3, 2, 4), 0.15, writes=("utens_stage",))
@@ -128,7 +135,9 @@ def vertical_advection(utens_stage, u_stage, wcon, u_pos, dtr_stage):
             acol = gav * 0.1
             if k < K - 1:
                 ccol[:, :, k] = gcv * 0.1
-                correction = -gav * 0.9 * (u_stage[:, :, k - 1] - u_stage[:, :, k]) - cs * (u_stage[:, :, k + 1] - u_stage[:, :, k])
+                correction = -gav * 0.9 * (u_stage[:, :, k - 1] - u_stage[:, :, k]) - cs * (
+                    u_stage[:, :, k + 1] - u_stage[:, :, k]
+                )
                 bcol = dtr_stage + 2.0 - acol - ccol[:, :, k]
             else:
                 correction = -gav * 0.9 * (u_stage[:, :, k - 1] - u_stage[:, :, k])
@@ -220,7 +229,9 @@ def channel_flow(u, v, p, dt, rho, nu, F):
         b[1:-1, -1] = rho * ((u[1:-1, 0] - u[1:-1, -2]) / (2 * dx)) ** 2
         for q in range(2):
             pn = p.copy()
-            p[1:-1, 1:-1] = 0.25 * (pn[1:-1, 2:] + pn[1:-1, 0:-2] + pn[2:, 1:-1] + pn[0:-2, 1:-1]) - 0.02 * b[1:-1, 1:-1]
+            p[1:-1, 1:-1] = (
+                0.25 * (pn[1:-1, 2:] + pn[1:-1, 0:-2] + pn[2:, 1:-1] + pn[0:-2, 1:-1]) - 0.02 * b[1:-1, 1:-1]
+            )
             p[1:-1, -1] = 0.25 * (pn[1:-1, 0] + pn[1:-1, -2] + pn[2:, -1] + pn[0:-2, -1]) - 0.02 * b[1:-1, -1]
             p[-1, :] = p[-2, :]
             p[0, :] = p[1, :]
