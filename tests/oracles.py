@@ -1,7 +1,7 @@
 """Independent answers for a gradient: central differences at two steps, JAX on the same source, the printed text.
 
-Enters: a plain function and its arguments (pytrees of numbers and arrays).  Leaves: nothing, or an `AssertionError` that
-says which oracle disagreed, where, and by how much.  NaN never compares equal to a number here.
+Enters: a plain function and its arguments (pytrees of numbers and arrays).  Leaves: nothing, or an `AssertionError`
+that says which oracle disagreed, where, and by how much.  NaN never compares equal to a number here.
 """
 
 from __future__ import annotations

@@ -59,18 +59,8 @@ VIEWS = {
 
 @pytest.mark.parametrize("view", VIEWS, ids=list(VIEWS))
 def test_c11_writing_through_a_view_writes_the_base(view: str, tmp_path: Any) -> None:
-    lines = [
-        "import numpy as np",
-        "",
-        "",
-        "def f(x):",
-        "    m = x * x",
-        f"    v = {VIEWS[view]}",
-        "    v *= v + 1.0",
-        "    w = np.sum(v)",
-    ]
-    text = "\n".join([*lines, "    m[0, 0] += x[1, 1]", "    m *= 0.7", "    return np.sum(m * x) + w * np.sum(v)", ""])
-    function = load(text, tmp_path)
+    through = ("m = x * x", f"v = {VIEWS[view]}", "v *= v + 1.0", "w = np.sum(v)")
+    function = define(tmp_path, *through, "m[0, 0] += x[1, 1]", "m *= 0.7", "return np.sum(m * x) + w * np.sum(v)")
     check(function, np.random.default_rng(4).uniform(0.3, 1.4, size=(2, 3)), jax=False)
 
 

@@ -263,3 +263,25 @@ def test_arguments_stay_as_they_are(view) -> None:
     assert array.flags.writeable == flags
     assert g.shape == array.shape and g.dtype == array.dtype
     assert not np.shares_memory(g, array)
+
+
+def test_second_derivatives_and_jacobians_with_aux() -> None:
+    def f(x):
+        return np.sum(x**3), "aux"
+
+    for jac in (jacrev, jacfwd):
+        found, aux = jac(f, has_aux=True)(X)
+        close(found, 3 * X**2)
+        assert aux == "aux"
+    found, aux = s2s_ad.hessian(f, has_aux=True)(X)
+    close(found, np.diag(6 * X), atol=2e-3)
+    product_, aux = s2s_ad.hvp(f, (X,), (np.ones(3),), has_aux=True)
+    close(product_, 6 * X, atol=2e-3)
+    assert aux == "aux"
+
+
+def test_numbers_in_named_tuples_and_dataclasses_keep_their_kind() -> None:
+    frozen = dataclasses.make_dataclass("Frozen", [("b", float), ("n", str)], frozen=True)
+    pair, layer = grad(lambda p, q: p.b * q.b * np.sum(p.w), (0, 1))(Pair(X, 2.0), frozen(3.0, "name"))
+    assert type(pair) is Pair and type(pair.b) is float and type(layer) is frozen and type(layer.b) is float
+    close(layer.b, 2.5)

@@ -135,8 +135,7 @@ def check(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], draw: Dr
         ran += 1
         if type_ is not None:
             assert admits(type_, value, sizes=draw.broadcast_tokens()), (
-                f"{function}({args}, {kwargs}) is said to be {type_!r}, and is {value!r} "
-                f"for {values} {options}"
+                f"{function}({args}, {kwargs}) is said to be {type_!r}, and is {value!r} for {values} {options}"
             )
     return type_, ran
 

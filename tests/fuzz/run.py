@@ -1,6 +1,6 @@
 """Run random programs: `python tests/fuzz/run.py --seed S --count N --time T --save FOLDER --shrink`.
 
-Enters: a seed and limits.  Leaves: a table of verdicts with the reasons of refusals, and the failing programs in a folder.
+Enters: a seed and limits.  Leaves: a table of verdicts with the reasons of refusals, failing programs in a folder.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What s2s_ad makes of one program.
 
-Enters: a program's text and arguments.  Leaves: a `Verdict`: agree, wrong, internal, refused, kink (the test is at fault)
-or invalid (Python itself fails on the program).
+Enters: a program's text and arguments.  Leaves: a `Verdict`: agree, wrong, internal, refused, kink (the test is to
+blame) or invalid (Python itself fails on the program).
 """
 
 from __future__ import annotations
