@@ -14,7 +14,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from s2s_ad.api.checks import check_backend
 from s2s_ad.api.derivatives import Derivative, grad, value_and_grad
 from s2s_ad.api.dispatch import CacheInfo
-from s2s_ad.api.jacobians import Jacobian, hessian, hvp_of, jacobian
+from s2s_ad.api.jacobians import Jacobian, hessian, hvp, jacobian
 from s2s_ad.api.linear import pulled, pushed
 from s2s_ad.api.printing import source_of
 from s2s_ad.api.selection import Argnames, Argnums
@@ -74,18 +74,18 @@ class Adjoint(Generic[P, R]):
 
     @functools.cached_property
     def jacobian(self) -> Jacobian:
-        argnums, argnames, _, backend = self._options
-        return jacobian(self, argnums, argnames=argnames, backend=backend)
+        argnums, argnames, has_aux, backend = self._options
+        return jacobian(self, argnums, argnames=argnames, has_aux=has_aux, backend=backend)
 
     @functools.cached_property
     def hessian(self) -> Jacobian:
-        argnums, argnames, _, backend = self._options
-        return hessian(self, argnums, argnames=argnames, backend=backend)
+        argnums, argnames, has_aux, backend = self._options
+        return hessian(self, argnums, argnames=argnames, has_aux=has_aux, backend=backend)
 
     def hvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         """The Hessian at `primals` times `tangents`."""
-        gradient = grad(self, 0 if len(primals) == 1 else range(len(primals)), backend=self._options[3])
-        return hvp_of(gradient, primals, tangents, self._options[3])
+        _, _, has_aux, backend = self._options
+        return hvp(self, primals, tangents, has_aux=has_aux, backend=backend)
 
     def source(self, *args: Any, mode: str = "reverse", optimize: bool = True, **kwargs: Any) -> Source:
         """The generated program for these arguments; without arguments, one for any."""

@@ -27,6 +27,8 @@ Mode = Literal["primal", "gradient", "vjp", "jvp"]
 _DERIVING = threading.RLock()
 _ATTRIBUTE = "__s2s_ad__"
 _MOST_SHARED = 1024
+# A signature holds opaque objects by identity: a function that is given a new one at each call must not hoard programs.
+_MOST_SIGNATURES = 512
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,10 @@ class Family:
             names = self.origin.names if inner is None else (*self.origin.names, *inner.extras)
             given = values if inner is None else (*values, *_flat(inner.arguments()))
             specs = {name: spec_of(value) for name, value in zip(names, given, strict=True)}
-            entry = self.entries[key] = self.answer(source, specs, inner)
+            entry = self.answer(source, specs, inner)
+            if len(self.entries) >= _MOST_SIGNATURES:
+                del self.entries[next(iter(self.entries))]
+            self.entries[key] = entry
             return entry
 
     def answer(self, source: FunctionSource, specs: dict[str, Spec], inner: Entry | None = None) -> Entry:

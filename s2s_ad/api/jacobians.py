@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from s2s_ad.api.checks import check_backend, check_differentiable, dtype_of
+from s2s_ad.api.checks import check_backend, check_differentiable, check_pair, dtype_of
 from s2s_ad.api.derivatives import grad
 from s2s_ad.api.linear import jvp, pull, push
 from s2s_ad.api.selection import Argnames, Argnums, Selection, choose
@@ -29,6 +29,7 @@ class Jacobian:
         fun: Callable[..., Any],
         argnums: Argnums | None,
         argnames: Argnames | None,
+        has_aux: bool,
         backend: str,
         mode: Literal["reverse", "forward"],
     ) -> None:
@@ -40,8 +41,8 @@ class Jacobian:
             )
         self.choice = choose(argnums, argnames)
         self.subject = Subject(fun)
-        self.backend, self.mode = backend, mode
-        self._made_of = fun, argnums, argnames, backend, mode
+        self.has_aux, self.backend, self.mode = bool(has_aux), backend, mode
+        self._made_of = fun, argnums, argnames, has_aux, backend, mode
         described_like(self, fun)
         if not self.choice.depends_on_call(self.subject.binder):
             self.choice.select(self.subject.binder, 0)  # a wrong argnum is refused here, not at the first call
@@ -52,7 +53,8 @@ class Jacobian:
         for slot in selection.slots:
             check_differentiable(slot.label, slot.read(values))
         by_rows = _rows if self.mode == "reverse" else _columns
-        return by_rows(self.subject, selection, values, self.backend)
+        found, value = by_rows(self.subject, selection, values, self.has_aux, self.backend)
+        return (found, value[1]) if self.has_aux else found
 
     @functools.cached_property
     def __signature__(self) -> inspect.Signature:
@@ -70,10 +72,11 @@ def jacrev(
     argnums: Argnums | None = None,
     *,
     argnames: Argnames | None = None,
+    has_aux: bool = False,
     backend: str = "numpy",
 ) -> Jacobian:
     """The Jacobian, a row at a time by reverse sweeps: for more inputs than outputs."""
-    return Jacobian(fun, argnums, argnames, backend, "reverse")
+    return Jacobian(fun, argnums, argnames, has_aux, backend, "reverse")
 
 
 def jacfwd(
@@ -81,10 +84,11 @@ def jacfwd(
     argnums: Argnums | None = None,
     *,
     argnames: Argnames | None = None,
+    has_aux: bool = False,
     backend: str = "numpy",
 ) -> Jacobian:
     """The Jacobian, a column at a time by forward sweeps: for more outputs than inputs."""
-    return Jacobian(fun, argnums, argnames, backend, "forward")
+    return Jacobian(fun, argnums, argnames, has_aux, backend, "forward")
 
 
 jacobian = jacrev
@@ -95,31 +99,41 @@ def hessian(
     argnums: Argnums | None = None,
     *,
     argnames: Argnames | None = None,
+    has_aux: bool = False,
     backend: str = "numpy",
 ) -> Jacobian:
     """Second derivatives, forward over reverse: the axes of the gradient first, then those of the argument."""
-    return jacfwd(grad(fun, argnums, argnames=argnames, backend=backend), argnums, argnames=argnames, backend=backend)
+    gradient = grad(fun, argnums, argnames=argnames, has_aux=has_aux, backend=backend)
+    return jacfwd(gradient, argnums, argnames=argnames, has_aux=has_aux, backend=backend)
 
 
-def hvp(fun: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, backend: str = "numpy") -> Any:
-    """The Hessian at `primals` times `tangents`, forward over reverse. A tuple, if there are several primals."""
-    return hvp_of(grad(fun, _each(primals), backend=backend), primals, tangents, backend)
+def hvp(
+    fun: Callable[..., Any],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    has_aux: bool = False,
+    backend: str = "numpy",
+) -> Any:
+    """The Hessian at `primals` times `tangents`, forward over reverse. A tuple, if there are several primals.
+
+    has_aux: `fun` returns `(result, aux)`; the answer is then `(product, aux)`.
+    """
+    check_pair("hvp", primals, tangents)
+    gradient = grad(fun, 0 if len(primals) == 1 else range(len(primals)), has_aux=has_aux, backend=backend)
+    _, *answer = jvp(gradient, primals, tangents, has_aux=has_aux, backend=backend)
+    return tuple(answer) if has_aux else answer[0]
 
 
-def _each(primals: Sequence[Any]) -> Argnums:
-    return 0 if len(primals) == 1 else tuple(range(len(primals)))
-
-
-def hvp_of(gradient: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], backend: str) -> Any:
-    return jvp(gradient, primals, tangents, backend=backend)[1]
-
-
-def _rows(subject: Subject, selection: Selection, values: tuple[Any, ...], backend: str) -> Any:
-    """One reverse sweep for each number in the result."""
-    value, pullback = pull(subject, selection, values, False, backend)
+def _rows(
+    subject: Subject, selection: Selection, values: tuple[Any, ...], has_aux: bool, backend: str
+) -> tuple[Any, Any]:
+    """The Jacobian by one reverse sweep for each number in the result, and the primal's whole value."""
+    whole, pullback = pull(subject, selection, values, has_aux, backend)
+    value = whole[0] if has_aux else whole
     outputs = [leaf for _, leaf in leaves(value)]
     found = iter([_leaf_rows(value, k, leaf, pullback.by_slot, selection) for k, leaf in enumerate(outputs)])
-    return mapped(lambda _: next(found), value)
+    return mapped(lambda _: next(found), value), whole
 
 
 def _leaf_rows(value: Any, k: int, leaf: Any, by_slot: Callable[[Any], tuple[Any, ...]], selection: Selection) -> Any:
@@ -145,22 +159,24 @@ def _stacked(trees: list[Any], shape: tuple[int, ...], axis: Literal[0, -1]) -> 
     return mapped(lambda _: next(found), trees[0])
 
 
-def _columns(subject: Subject, selection: Selection, values: tuple[Any, ...], backend: str) -> Any:
-    """One forward sweep for each number in the arguments."""
+def _columns(
+    subject: Subject, selection: Selection, values: tuple[Any, ...], has_aux: bool, backend: str
+) -> tuple[Any, Any]:
+    """The Jacobian by one forward sweep for each number in the arguments, and the primal's whole value."""
     arguments = [slot.read(values) for slot in selection.slots]
     trees: list[Any] = []
-    template: Any = None
+    whole: Any = None
     for s, argument in enumerate(arguments):
         blocks = []
         for k, (_, leaf) in enumerate(leaves(argument)):
             columns = []
             for unit in _units(leaf) if _is_float(leaf) else ():
                 tangents = [_with_leaf(a, k if j == s else -1, unit) for j, a in enumerate(arguments)]
-                template, column = push(subject, selection, values, tangents, False, backend)
+                whole, column = push(subject, selection, values, tangents, has_aux, backend)
                 columns.append(column)
             blocks.append(_flat_columns(columns, np.shape(leaf)))
         trees.append((argument, blocks))
-    return _by_output(template, trees, selection)
+    return _by_output(whole[0] if has_aux else whole, trees, selection), whole
 
 
 def _flat_columns(columns: list[Any], shape: tuple[int, ...]) -> list[Any]:

@@ -156,7 +156,13 @@ def _star(selection: Selection) -> set[str]:
 
 def active_slots(what: str, subject: Subject, primals: Sequence[Any]) -> tuple[Selection, list[int | None]]:
     """The primals that hold floats, and for each primal its place among them."""
-    numbers = [k for k, primal in enumerate(primals) if has_float(primal)]
+    try:
+        numbers = [k for k, primal in enumerate(primals) if has_float(primal)]
+    except RecursionError:
+        raise SignatureError(
+            f"{what} of `{subject.name}`: an argument is a container that holds itself",
+            "Pass a structure without cycles.",
+        ) from None
     if not numbers:
         given = ", ".join(describe(primal) for primal in primals) or "nothing"
         raise SignatureError(

@@ -38,7 +38,9 @@ def _settle(spec: Spec) -> Settle | None:
             return _sequence(kind, items)
         case Mapping(keys, items):
             return _dict(keys, items)
-        case Fields() | Static() | Leaf():
+        case Fields(cls, names, items):
+            return _fields(cls, names, items)
+        case Static() | Leaf():
             return None
 
 
@@ -64,3 +66,18 @@ def _dict(keys: Sequence[Any], items: Sequence[Spec]) -> Settle | None:
     if not each:
         return None
     return lambda gradient: {key: each[key](part) if key in each else part for key, part in gradient.items()}
+
+
+def _fields(cls: type, names: Sequence[str], items: Sequence[Spec]) -> Settle | None:
+    each = {name: settle for name, item in zip(names, items, strict=True) if (settle := _settle(item)) is not None}
+    if not each:
+        return None
+    if issubclass(cls, tuple):
+        return lambda gradient: gradient._replace(**{name: f(getattr(gradient, name)) for name, f in each.items()})
+
+    def settled(gradient: Any) -> Any:
+        for name, settle in each.items():  # the program made this object for this call; it may be frozen
+            object.__setattr__(gradient, name, settle(getattr(gradient, name)))
+        return gradient
+
+    return settled

@@ -112,7 +112,7 @@ def _free(name: str, taken: set[str]) -> str:
 def described_like(target: Any, fun: Callable[..., Any]) -> None:
     """Name, docstring and module of `fun`, on `target`."""
     for attribute in functools.WRAPPER_ASSIGNMENTS:
-        if attribute != "__annotations__" and hasattr(fun, attribute):
+        if "annot" not in attribute and hasattr(fun, attribute):
             setattr(target, attribute, getattr(fun, attribute))
     if not hasattr(target, "__name__"):  # a partial, an object with __call__
         target.__name__ = target.__qualname__ = getattr(getattr(fun, "func", None), "__name__", type(fun).__name__)

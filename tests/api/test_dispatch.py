@@ -131,6 +131,16 @@ def test_objects_known_by_identity_stay_alive(derivations) -> None:
     assert seen() is not None
 
 
+def test_signatures_are_not_hoarded(derivations, monkeypatch) -> None:
+    monkeypatch.setattr(dispatch, "_MOST_SIGNATURES", 4)
+    g = grad(lambda x, name: x * x)
+    for name in "abcdefgh":
+        assert abs(g(2.0, name) - 4.0) < 1e-5
+    assert g.cache_info() == (8, 4)
+    g(2.0, "h")
+    assert len(derivations) == 8
+
+
 class Program(types.SimpleNamespace):
     """A program of the global `CONSTANT`, which is passed or baked in."""
 

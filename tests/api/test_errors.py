@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.quick, pytest.mark.usefixtures("derivations")]
 X = np.array([0.5, -1.25, 2.0])
 
 
+CYCLE: dict = {"a": 1.0, "b": [2.0]}
+CYCLE["b"].append(CYCLE)
+
+
 def scalar(x, y=2.0):
     return np.sum(x) * y
 
@@ -136,6 +140,8 @@ MISUSES = {
     "string cotangent": (lambda: pullback_of(vector, X)("one"), SignatureError, ["the cotangent", "a string"]),
     "no float to vjp": (lambda: vjp(scalar, 3, 4), SignatureError, ["vjp of `scalar`", "no argument", "a Python int"]),
     "tangent of another shape": (lambda: jvp(vector, (X,), (1.0,)), SignatureError, ["tangent 0 has shape ()", "(3,)"]),
+    "container in itself": (lambda: grad(tree)(CYCLE), SignatureError, ["`p` is a container that holds itself"]),
+    "container in itself, vjp": (lambda: vjp(tree, CYCLE), SignatureError, ["container that holds itself", "cycles"]),
     "fewer tangents": (lambda: jvp(scalar, (X, 1.0), (X,)), SignatureError, ["2 primals and 1 tangents"]),
     "primals without a tuple": (lambda: jvp(vector, X, X), SignatureError, ["primals must be a tuple", "(x,)"]),
     "tangent of an integer": (
