@@ -4,12 +4,14 @@ Enters: the import.  Leaves: a full registry.
 """
 
 from s2s_ad.rules import (
+    calculus,
     copies,
     creation,
     decompositions,
     einsum,
     elementwise,
     fft,
+    histograms,
     indexing,
     joins,
     kinks,
@@ -23,10 +25,12 @@ from s2s_ad.rules import (
     sets,
     shapes,
     statistics,
+    ufuncs,
 )
 from s2s_ad.rules.registry import composite_for, is_passive, refusal_of, rule_for
 
 __all__ = [
+    "calculus",
     "composite_for",
     "copies",
     "creation",
@@ -34,6 +38,7 @@ __all__ = [
     "einsum",
     "elementwise",
     "fft",
+    "histograms",
     "indexing",
     "is_passive",
     "joins",
@@ -50,4 +55,5 @@ __all__ = [
     "sets",
     "shapes",
     "statistics",
+    "ufuncs",
 ]

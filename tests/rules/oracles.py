@@ -173,6 +173,13 @@ def parts(value: Any) -> list[Any]:
     return list(value) if isinstance(value, tuple | list) else [value]
 
 
+def leaves(value: Any) -> list[Any]:
+    """The arrays of a result, however its tuples are nested."""
+    if isinstance(value, tuple | list):
+        return [leaf for item in value for leaf in leaves(item)]
+    return [value]
+
+
 def pairing(a: Any, b: Any) -> float:
     """The real bilinear pairing of cotangents and tangents."""
     return float(sum(np.sum(np.real(np.asarray(p) * np.asarray(q))) for p, q in zip(parts(a), parts(b), strict=True)))

@@ -37,7 +37,7 @@ def test_a_composite_has_samples_and_computes_what_its_primal_computes(name: str
     for sample in samples():
         expected = COMPOSITES[name](*sample.args, **sample.kwargs)
         found = definition(*sample.args, **sample.kwargs)
-        for a, b in zip(oracles.parts(found), oracles.parts(expected), strict=True):
+        for a, b in zip(oracles.leaves(found), oracles.leaves(expected), strict=True):
             assert np.shape(a) == np.shape(b)
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
 
