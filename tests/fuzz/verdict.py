@@ -6,9 +6,10 @@ blame) or invalid (Python itself fails on the program).
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import itertools
-import linecache
+import shutil
 import signal
 import tempfile
 import warnings
@@ -22,6 +23,7 @@ import numpy as np
 import oracles
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-programs-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 _numbers = itertools.count()
 
 
@@ -65,8 +67,6 @@ def load(text: str) -> Callable[..., Any]:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    linecache.getlines(str(path))
-    path.unlink()
     function: Callable[..., Any] = module.f
     return function
 

@@ -5,9 +5,10 @@ Enters: kernels with makers of arguments.  Leaves: `KERNELS`, and for each an ob
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import inspect
-import linecache
+import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 FOLDER = Path(tempfile.mkdtemp(prefix="kernel-objectives-"))
+atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,6 @@ def _load(text: str) -> Callable[..., Any]:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    linecache.getlines(str(path))
     return next(value for name, value in vars(module).items() if name.startswith("objective_of_"))
 
 
