@@ -47,6 +47,12 @@ class Adjoint(Generic[P, R]):
         if isinstance(fun, types.FunctionType):
             _ = self.grad  # wrong argnums are refused at decoration
 
+    @property
+    def __s2s_primal__(self) -> Callable[P, R]:
+        """What a call runs, for the builder, when another function that is differentiated calls this one."""
+        inner: Callable[P, R] = self._fun.__func__ if isinstance(self._fun, staticmethod) else self._fun
+        return inner
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.__wrapped__(*args, **kwargs)
 

@@ -236,3 +236,10 @@ def test_import_is_quick_and_light() -> None:
     runs = [subprocess.run([sys.executable, "-c", script], capture_output=True, text=True) for _ in range(3)]
     assert not any(run.returncode for run in runs), runs[0].stderr
     assert min(float(run.stdout) for run in runs) < 0.15
+
+
+def test_the_builder_finds_the_primal() -> None:
+    assert loss.__s2s_primal__ is loss.__wrapped__
+    model = Model(2.0)
+    assert model.loss.__s2s_primal__ == Model.loss.__wrapped__.__get__(model)
+    assert inspect.isfunction(Model.outer_static.__s2s_primal__)
