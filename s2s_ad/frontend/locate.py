@@ -17,8 +17,8 @@ Definition = ast.FunctionDef | ast.Lambda
 _FUTURES = functools.reduce(
     int.__or__, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 )
-_MARK = 1_000_000
-"""Line numbers from here on mark a lambda: no file is as long as this."""
+_BEYOND = 1_000_000
+"""No file has as many lines as this."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,15 @@ def find(module: Module, code: types.CodeType) -> Found | None:
     if not candidates:
         return None
     if code.co_name != "<lambda>":
-        compiled = _compile(module, statement, code)
-        return candidates[0] if any(same_code(code, other) for other in _codes(compiled, code.co_name)) else None
+        codes = _codes(_compile(module, statement, code), code.co_name)
+        same = any(other.co_firstlineno == code.co_firstlineno and same_code(code, other) for other in codes)
+        return candidates[0] if same else None
     return _matching_lambda(module, statement, candidates, code)
 
 
 def same_code(one: types.CodeType, other: types.CodeType) -> bool:
     """Whether two code objects do the same, wherever their text stands."""
-    if one.co_name != other.co_name or one.co_firstlineno != other.co_firstlineno:
+    if one.co_name != other.co_name:
         return False
     if _rewritten_by_pytest(one):
         return _same_but_for_asserts(one, other)
@@ -169,27 +170,20 @@ def _codes(code: types.CodeType, name: str) -> Iterator[types.CodeType]:
 def _matching_lambda(
     module: Module, statement: ast.stmt, candidates: list[Found], code: types.CodeType
 ) -> Found | None:
-    """Lambdas share a name, and may share a line: same code, then the same columns."""
-    codes = _codes(_compile(module, statement, code), code.co_name)
-    same = [other for other in codes if same_code(code, other)]
-    if not same or len(candidates) == 1:
-        return candidates[0] if same else None
-    columns = _columns(code)
-    if not any(_columns(other) == columns for other in same):
-        return None
-    marked = _compile(module, _marked(statement, code), code)
-    by_mark = {other.co_firstlineno: other for other in _codes(marked, code.co_name)}
-    return next((found for mark, found in enumerate(candidates, _MARK) if _columns(by_mark[mark]) == columns), None)
+    """Lambdas share a name, and may share a line: same code, then the same columns.
 
-
-def _marked(statement: ast.stmt, code: types.CodeType) -> ast.stmt:
-    """The first line of a code object is that of its node: lines that no file has tell which code came from where."""
-    statement = copy.deepcopy(statement)
-    candidates = [found.node for found in _definitions(statement, None) if _starts(found.node, code)]
-    for mark, node in enumerate(candidates, _MARK):
-        node.end_lineno = mark + (node.end_lineno or node.lineno) - node.lineno
-        node.lineno = mark
-    return statement
+    The first line of a code object is that of its node, so lines that no file has tell which code came from where.
+    """
+    marked = copy.deepcopy(statement)
+    nodes = [found.node for found in _definitions(marked, None) if _starts(found.node, code)]
+    for number, node in enumerate(nodes, start=1):
+        ast.increment_lineno(node, number * _BEYOND - node.lineno)  # outer ones come first, inner ones move on
+    by_line = {other.co_firstlineno: other for other in _codes(_compile(module, marked, code), code.co_name)}
+    for found, node in zip(candidates, nodes, strict=True):
+        other = by_line.get(node.lineno)
+        if other is not None and same_code(code, other) and _columns(code) == _columns(other):
+            return found
+    return None
 
 
 def _columns(code: types.CodeType) -> set[tuple[int | None, int | None]]:

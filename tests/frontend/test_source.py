@@ -9,6 +9,7 @@ import functools
 import importlib.util
 import linecache
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
