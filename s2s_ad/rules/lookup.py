@@ -22,7 +22,7 @@ _LAZY = {
     "scipy.signal": "s2s_ad.rules.scipy_signal",
     "scipy.ndimage": "s2s_ad.rules.scipy_signal",
     "scipy.integrate": "s2s_ad.rules.scipy_integrate",
-    "scipy.interpolate": "s2s_ad.rules.scipy_integrate",
+    "scipy.interpolate": "s2s_ad.rules.scipy_interpolate",
     "scipy.optimize": "s2s_ad.rules.scipy_optimize",
     "scipy.sparse": "s2s_ad.rules.scipy_sparse",
 }

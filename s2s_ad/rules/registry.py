@@ -313,6 +313,8 @@ def name_of(function: Any) -> str:
             ("numpy" if getattr(np, function.__name__, None) is function else "scipy.special"),
             function.__name__,
         )
+    if module.startswith("scipy."):
+        module = module.split("._")[0]  # the public module: scipy.linalg, not scipy.linalg._basic
     return name if module in ("", "builtins") else f"{module}.{name}"
 
 

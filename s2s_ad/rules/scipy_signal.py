@@ -6,6 +6,8 @@ of scipy.ndimage are a padded array and a correlation without borders.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import ndimage, signal
 
@@ -111,7 +113,7 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
 
 # scipy.ndimage --------------------------------------------------------------------------------------------------------
 
-PADDING = {
+PADDING: dict[str, Any] = {
     "reflect": "symmetric",
     "grid-mirror": "symmetric",
     "nearest": "edge",

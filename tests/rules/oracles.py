@@ -214,7 +214,7 @@ def central_difference(f: Callable[[float], Any], weight: Any) -> float:
 
     def slope(h: float) -> float:
         ahead, behind = f(h), f(-h)
-        change = [np.asarray(a) - np.asarray(b) for a, b in zip(parts(ahead), parts(behind), strict=True)]
+        change = [1 * np.asarray(a) - np.asarray(b) for a, b in zip(parts(ahead), parts(behind), strict=True)]
         return pairing(parts(weight), change) / (2 * h)
 
     return (4 * slope(1e-4) - slope(2e-4)) / 3
