@@ -16,7 +16,6 @@ from s2s_ad.build.dims import Dims, broadcast, broadcast_dims, sum_axes
 from s2s_ad.build.inference import FRESH, fresh, map_dims, named
 from s2s_ad.build.shapes import known_dim
 from s2s_ad.ir.types import (
-    INT,
     Array,
     Dim,
     Extent,
@@ -240,6 +239,8 @@ def _bound(operand: Operand) -> Any:
     if isinstance(operand, Known):
         value = operand.value
         return int(value) if isinstance(value, np.integer) else value
+    if isinstance(operand, Scalar) and operand.size is not None:
+        return Extent(operand.size)
     return operand
 
 
@@ -255,14 +256,3 @@ def _constant_slice(dim: Dim, part: slice) -> Dim:
     if 1 not in sizes:
         return N
     return 1 if set(sizes) == {1} else FRESH
-
-
-def shape_type(base: Type) -> Type:
-    """The type of `base.shape`."""
-    return (
-        TupleOf((INT,) * base.ndim)
-        if isinstance(base, Array)
-        else TupleOf(())
-        if isinstance(base, Scalar)
-        else Unknown()
-    )

@@ -120,7 +120,7 @@ def type_of(operand: Operand) -> Type | None:
     if isinstance(operand, Known):
         return type_of_value(operand.value)
     if isinstance(operand, Extent):
-        return INT
+        return Scalar(INT.dtype, size=operand.dim)
     if isinstance(operand, tuple | list):
         items = tuple(map(type_of, operand))
         return None if None in items else TupleOf(items)  # type: ignore[arg-type]

@@ -172,9 +172,15 @@ def outcomes_of(function: Any, args: Sequence[Operand], kwargs: dict[str, Operan
                 in_general = len(found) - in_general
         if in_general >= 2:
             break  # if the sizes only fit where some are one, they may fit where some are equal too
-    for n in (2, 0):
-        found += _attempts(function, args, kwargs, lambda _, n=n: n, frozenset(), rounds)  # type: ignore[misc]
+    for edge in _edges(max((len(outcome.slots) for outcome in found), default=0)):
+        found += _attempts(function, args, kwargs, edge, frozenset(), rounds)
     return found
+
+
+def _edges(slots: int) -> list[Callable[[int], int]]:
+    """The least sizes that are not one, and nothing at all along each dimension alone."""
+    alone = [lambda slot, empty=empty: 0 if slot == empty else ASCENDING[slot] for empty in range(slots)]
+    return [lambda _: 2, lambda _: 0, *(alone if slots > 1 else ())]
 
 
 def _which_are_one(tokens: Sequence[str]) -> list[frozenset[str]]:

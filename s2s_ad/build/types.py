@@ -74,8 +74,14 @@ def result_type(function: Any, args: tuple[Operand, ...], kwargs: Options, hint:
 
 
 def _normal(operand: Operand) -> Operand:
-    """Constant arrays and NumPy numbers are like any others: an array may be written to."""
+    """The operand as inference takes it. Constant arrays are like any others: they may be written to."""
     match operand:
+        case Scalar(size=1):
+            return Known(1)
+        case Scalar(size=size) if size is not None:
+            return Extent(size)
+        case TupleOf(items):
+            return tuple(map(_normal, items))
         case Known(value) if isinstance(value, np.ndarray | np.generic) and not isinstance(value, np.bool_):
             return type_of_value(value)
         case tuple(items):
@@ -90,6 +96,8 @@ def _used(operands: Iterable[Operand]) -> Iterable[Dim]:
         match operand:
             case Array(_, dims):
                 yield from dims
+            case Scalar(size=size) if size is not None:
+                yield size
             case Extent(dim):
                 yield dim
             case TupleOf(items) | tuple(items) | list(items):
@@ -139,6 +147,9 @@ def _contains(args: Iterable[Operand], kwargs: Options, kind: type) -> bool:
 def _of_python(function: Any, args: tuple[Operand, ...], kwargs: Options) -> Type | None:
     if function in families.TO_FLOAT:
         return FLOAT
+    if function in (len, np.shape) and len(args) == 1 and isinstance(args[0], Array) and args[0].dims:
+        sizes = tuple(Scalar(INT.dtype, size=dim) for dim in args[0].dims)
+        return sizes[0] if function is len else TupleOf(sizes)
     if function in families.TO_INTEGER:
         return INT
     if function in families.TO_BOOL:

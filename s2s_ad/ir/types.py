@@ -19,10 +19,14 @@ N: Final = "N"
 
 @dataclass(frozen=True)
 class Scalar:
-    """An immutable number. `weak` is a Python number, which never widens an array's dtype."""
+    """An immutable number. `weak` is a Python number, which never widens an array's dtype.
+
+    `size` is the dimension that an integer is known to be the size of, as `n` after `n, m = x.shape`.
+    """
 
     dtype: np.dtype
     weak: bool = True
+    size: Dim | None = None
 
     def __str__(self) -> str:
         if self.weak:
@@ -101,7 +105,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Extent:
-    """An operand that is a run-time integer equal to the size of a dimension, as `n` after `n, m = x.shape`."""
+    """An operand that is a run-time integer equal to the size of a dimension: how inference sees a `Scalar.size`."""
 
     dim: Dim
 

@@ -499,7 +499,7 @@ def cases() -> Iterator[Any]:
 @pytest.mark.parametrize(("function", "makers"), list(cases()))
 def test_what_numpy_returns_is_of_the_inferred_type(function: Any, makers: list[Maker]) -> None:
     ran = 0
-    for seed in range(24):
+    for seed in range(12):
         draw = Draw(seed)
         for make in makers:
             ran += check(function, *make(draw), draw)[1]
