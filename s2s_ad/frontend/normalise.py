@@ -70,7 +70,8 @@ def normalise(tree: ast.FunctionDef, source: FunctionSource | None = None) -> as
 def _unbound(tree: ast.FunctionDef, body: list[ast.stmt]) -> list[ast.Name]:
     """Reads of local names that lost all their assignments: left alone, they would read a global of that name."""
     kept = [node for statement in body for node in ast.walk(statement)]
-    lost = bound_names(ast.walk(tree)) - bound_names(kept) - bound_names(ast.walk(tree.args))
+    written = (node for statement in tree.body for node in ast.walk(statement))
+    lost = bound_names(written) - bound_names(kept) - bound_names(ast.walk(tree.args))
     return [node for node in kept if isinstance(node, ast.Name) and node.id in lost] if lost else []
 
 

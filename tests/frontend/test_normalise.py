@@ -275,6 +275,14 @@ def test_what_cannot_be_exact_is_refused_with_its_place(lines: str, fact: str) -
     assert refusal.value.place is not None and refusal.value.place.line >= 2
 
 
+def test_recursion_reads_the_global_function() -> None:
+    assert normalised("def f(x):\n    return f(x - 1)") == "def f(x):\n    return f(x - 1)"
+
+
+def test_unreachable_assignments_that_nobody_reads_go() -> None:
+    assert normalised("def f(x):\n    return x\n    x = y = 2") == "def f(x):\n    return x"
+
+
 def test_nested_function_is_left_untouched() -> None:
     tree = parsed("def f(x):\n  def g(y):\n    if y: return 1\n    return 2\n  return g(x)")
     assert normalise(tree).body[0] is tree.body[0]
