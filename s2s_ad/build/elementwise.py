@@ -82,7 +82,7 @@ def _elementwise_template(
 ) -> Type | None:
     outcome = outcome_of(function, args, dict(options), Sizes(lambda _: 2, lambda _, __: 2))
     if outcome is None:
-        return Unknown()
+        return None if function is divmod or getattr(function, "nout", 1) > 1 else Unknown()
     return type_from([outcome], sizes_tell=False)
 
 

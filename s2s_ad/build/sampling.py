@@ -58,7 +58,7 @@ class Sizes:
 
     def next_flag(self) -> bool:
         self.flags += 1
-        return bool((self.integer >> (self.flags - 1) % 2) & 1)
+        return not (self.integer >> (self.flags - 1) % 2) & 1
 
 
 @dataclass(frozen=True)

@@ -299,13 +299,17 @@ FAMILIES: dict[str, tuple[list[Any], list[Maker]]] = {
         named(
             np,
             "add subtract multiply divide power maximum fmin arctan2 hypot mod floor_divide greater equal logical_and "
-            "copysign logaddexp float_power left_shift bitwise_and nextafter heaviside divmod",
+            "copysign logaddexp float_power nextafter heaviside divmod",
         ),
         [lambda d: ((d.operand(), d.operand()), {})],
     ),
     "binary operators": (
-        named(operator, "add sub mul truediv floordiv mod lt eq ge and_ xor lshift") + [divmod],
+        named(operator, "add sub mul truediv floordiv mod lt eq ge") + [divmod],
         [lambda d: ((d.operand(), d.operand()), {})],
+    ),
+    "bits": (
+        [np.left_shift, np.bitwise_and, operator.and_, operator.xor, operator.lshift, operator.rshift],
+        [lambda d: ((d.one_of([d.array(dtypes=(I8, B1)), INT, BOOL]), d.one_of([d.array(dtypes=(I8, B1)), INT])), {})],
     ),
     "powers": (
         [operator.pow, pow],
