@@ -1,0 +1,1 @@
+"""From syntax and a signature to typed IR."""

@@ -1,0 +1,469 @@
+"""The builder's workbench: frames, names, blocks, and how a name is given a value.
+
+Enters: nothing but requests from the walkers in `expressions`, `statements`, `loops`, `calls`.  Leaves: IR statements in
+`builder.block`, and `builder.state`, the abstract value of every name.
+
+The whole program is walked again (`Restart`) when the walk learns something that it should have known before: that an
+array is written in place somewhere, or that a list needs a run-time length.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from s2s_ad.build.values import (
+    Abs,
+    Bound,
+    Closure,
+    DictObject,
+    Instance,
+    Iteration,
+    Known,
+    ListObject,
+    Num,
+    ObjectRef,
+    RangeValue,
+    State,
+    Tup,
+    is_atom,
+    is_mutable_reference,
+    is_number,
+    leaf_expr,
+)
+from s2s_ad.errors import Place as SourcePlace
+from s2s_ad.errors import S2SError, UnsupportedSyntax
+from s2s_ad.frontend.source import FunctionSource, place_of
+from s2s_ad.ir.names import Names
+from s2s_ad.ir.nodes import (
+    Assign,
+    Const,
+    Display,
+    Expr,
+    Index,
+    MoveRoot,
+    Place,
+    Ref,
+    Stmt,
+    Var,
+    map_children,
+    place_variables,
+    variables,
+)
+from s2s_ad.ir.types import OPAQUE, Array, ListOf, TupleOf, Type, Unknown
+
+
+class Restart(Exception):
+    """The walk has learnt something that changes what it has already written."""
+
+
+@dataclass
+class Frame:
+    """One activation of a function that is being inlined, or the differentiated function itself."""
+
+    key: Any
+    source: FunctionSource
+    parent: Any = None
+    locals: frozenset[str] = frozenset()
+    nonlocals: frozenset[str] = frozenset()
+    this_class: type | None = None
+
+
+@dataclass
+class Facts:
+    """What earlier walks have learnt."""
+
+    trees: dict[Any, Any] = field(default_factory=dict)
+    sources: dict[Any, Any] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    dynamic: set[str] = field(default_factory=set)
+    static_arguments: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """A free variable whose value is passed at each call."""
+
+    name: str
+    parameter: str
+    read: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A free variable that is part of the program: when it means another object, the program is derived again."""
+
+    read: Callable[[], Any]
+    expected: Any
+
+
+class Builder:
+    def __init__(self, source: FunctionSource, facts: Facts, names: Names) -> None:
+        self.source = source
+        self.facts = facts
+        self.names = names
+        self.state = State()
+        self.block: list[Stmt] = []
+        self.frames: dict[Any, Frame] = {}
+        self.frame: Frame = Frame((), source)
+        self.node: ast.AST = source.tree
+        self.line = 0
+        self.local_names: dict[tuple[Any, str], str] = {}
+        self.temps: dict[Any, str] = {}
+        self.captures: dict[str, Capture] = {}
+        self.captured: dict[tuple[int, str], Abs] = {}
+        self.guards: dict[tuple[int, str], Guard] = {}
+        self.types: dict[str, Type] = {}
+        self.unrolled: tuple[int, ...] = ()
+        self.depth = 0
+        self.wrt_argument = False
+        self.in_rule = False
+        self.calls: tuple[Any, ...] = ()
+
+    # -- errors ----------------------------------------------------------------------------------------------------
+    def place(self, node: ast.AST | None = None) -> SourcePlace:
+        return place_of(self.frame.source, node if node is not None else self.node)
+
+    def fail(
+        self, fact: str, remedy: str = "", node: ast.AST | None = None, kind: type[S2SError] = UnsupportedSyntax
+    ) -> S2SError:
+        return kind(fact, remedy, self.place(node))
+
+    @contextmanager
+    def at(self, node: ast.AST) -> Iterator[None]:
+        """Errors and statements in this block belong to `node`."""
+        saved_node, saved_line = self.node, self.line
+        self.node = node
+        if self.frame.key == ():
+            self.line = getattr(node, "lineno", self.line)
+        try:
+            yield
+        except S2SError as error:
+            raise error.at(self.place(node))  # noqa: B904
+        finally:
+            self.node, self.line = saved_node, saved_line
+
+    # -- writing statements ----------------------------------------------------------------------------------------
+    def emit(self, stmt: Stmt) -> None:
+        self.block.append(stmt)
+
+    @contextmanager
+    def into(self, block: list[Stmt]) -> Iterator[list[Stmt]]:
+        saved, self.block = self.block, block
+        try:
+            yield block
+        finally:
+            self.block = saved
+
+    def temp(self, node: ast.AST, hint: str, tag: object = "") -> str:
+        """A name for an intermediate value: the same in every walk over the same node."""
+        key = (self.frame.key, id(node), hint, tag, self.unrolled)
+        if key not in self.temps:
+            self.temps[key] = self.names.fresh(hint)
+        return self.temps[key]
+
+    def site(self, node: ast.AST, tag: object = "") -> str:
+        """The identity of a place of the program that makes an object."""
+        position = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0))
+        return f"{self.frame.key}:{id(self.frame.source)}:{position}:{tag}:{self.unrolled}"
+
+    def local(self, frame: Any, name: str) -> str:
+        """The IR name of an author's name."""
+        key = (frame, name)
+        if key not in self.local_names:
+            self.local_names[key] = self.names.fresh(name) if frame != () else self.names.take(name)
+        return self.local_names[key]
+
+    # -- values as expressions -------------------------------------------------------------------------------------
+    def expr(self, value: Abs, node: ast.AST | None = None) -> Expr:
+        """The value as one expression, writing out containers of known structure."""
+        leaf = leaf_expr(value)
+        if leaf is not None:
+            return leaf
+        match value:
+            case Known(obj):
+                return self.object_ref(obj)
+            case Tup(items, cls, _):
+                exprs = tuple(self.expr(item, node) for item in items)
+                type_ = TupleOf(tuple(e.type for e in exprs))
+                if cls is not None:
+                    return self.construct(cls, exprs, type_)
+                return Display("tuple", exprs, type_)
+            case ObjectRef(site):
+                return self.heap_expr(self.state.heap[site], node)
+            case Closure():
+                raise self.fail(
+                    "this function is used as a value here", "Call it, or pass it to a function that is differentiated."
+                )
+            case RangeValue(start, stop, step):
+                from s2s_ad.ir.nodes import Call
+
+                return Call(range, tuple(self.expr(v) for v in (start, stop, step)), (), OPAQUE)
+            case Bound() | Iteration():
+                raise self.fail("this value cannot be used here", "Call it, or loop over it.")
+            case _:
+                raise self.fail(getattr(value, "reason", "this value cannot be used here"))
+
+    def heap_expr(self, obj: Any, node: ast.AST | None) -> Expr:
+        match obj:
+            case ListObject(items):
+                exprs = tuple(self.expr(item, node) for item in items)
+                return Display("list", exprs, TupleOf(tuple(e.type for e in exprs)))
+            case DictObject(keys, items):
+                parts: list[Expr] = []
+                for key, item in zip(keys, items, strict=True):
+                    parts += [self.key_expr(key), self.expr(item, node)]
+                return Display("dict", tuple(parts), OPAQUE)
+            case Instance(cls, names, items):
+                exprs = tuple(self.expr(item, node) for item in items)
+                return self.construct(cls, exprs, OPAQUE, names)
+        raise self.fail("this object cannot be used here")
+
+    def key_expr(self, key: Any) -> Expr:
+        if key is None or isinstance(key, bool | int | float | str | bytes):
+            return Const(key)
+        if isinstance(key, tuple):
+            parts = tuple(self.key_expr(k) for k in key)
+            return Display("tuple", parts, TupleOf(tuple(p.type for p in parts)))
+        return self.object_ref(key)
+
+    def construct(self, cls: type, exprs: tuple[Expr, ...], type_: Type, names: tuple[str, ...] = ()) -> Expr:
+        from s2s_ad.ir.nodes import Call
+
+        return Call(cls, () if names else exprs, tuple(zip(names, exprs, strict=True)) if names else (), type_)
+
+    def object_ref(self, obj: Any) -> Expr:
+        if isinstance(obj, tuple) and all(is_number(o) or o is None or isinstance(o, str | tuple) for o in obj):
+            parts = tuple(self.expr(Known(o)) for o in obj)
+            return Display("tuple", parts, TupleOf(tuple(p.type for p in parts)))
+        return Ref(getattr(obj, "__name__", type(obj).__name__), obj)
+
+    def atom(self, value: Num, node: ast.AST, hint: str = "t") -> Num:
+        """The value under a name, if it is more than a name or a constant."""
+        if is_atom(value.expr):
+            return value
+        return self.bind(self.temp(node, hint), value)
+
+    def container_item(self, value: Abs, node: ast.AST, hint: str) -> Abs:
+        """What may be put into a container: names and constants, so that the container can be taken apart again."""
+        match value:
+            case Num():
+                return self.atom(value, node, hint)
+            case Tup(items, cls, whole):
+                named = tuple(self.container_item(v, node, f"{hint}_{k}") for k, v in enumerate(items))
+                return value if named == items else Tup(named, cls)
+        return value
+
+    # -- giving a name a value -------------------------------------------------------------------------------------
+    def bind(self, name: str, value: Num, note: str = "") -> Num:
+        """Write `name = value` and return what the name then holds."""
+        value = replace(value, expr=self.save_before_rebinding(name, value.expr))
+        expr = value.expr
+        self.emit(Assign((name,), (expr,), self.line, note))
+        return self.bound(name, value)
+
+    def bound(self, name: str, value: Num) -> Num:
+        type_ = value.type
+        place: Place | None = None
+        if is_mutable_reference(type_) and (isinstance(type_, ListOf) or value.origins & self.facts.written):
+            place = getattr(value.expr, "place", None) or Place(name)
+        self.types[name] = type_
+        self.state.frozen -= {name}
+        return replace(value, expr=Var(name, type_, place), unsure=False)
+
+    def assign(self, name: str, value: Abs, node: ast.AST) -> None:
+        """The author's `name = value` in the current frame (or the frame a nonlocal name lives in)."""
+        frame = self.frame.key
+        match value:
+            case Num():
+                target = self.local(frame, name)
+                if isinstance(value.expr, Var) and value.expr.name == target:
+                    self.state.env[frame, name] = value
+                    return
+                self.state.env[frame, name] = self.bind(target, value)
+            case Known(v) if is_number(v):
+                target = self.local(frame, name)
+                literal = leaf_expr(value)
+                assert literal is not None
+                self.state.env[frame, name] = replace(self.bind(target, Num(literal)), known=v)
+            case Tup(items, cls, whole):
+                if whole is not None and not isinstance(whole, Var):
+                    items = tuple(self.container_item(v, node, f"{name}_{k}") for k, v in enumerate(items))
+                    value = Tup(items, cls)
+                self.state.env[frame, name] = self.container_item(value, node, name)
+            case _:
+                self.state.env[frame, name] = value
+
+    def assign_parallel(self, names: list[str], values: list[Num], node: ast.AST) -> None:
+        """`a, b = b, a`: all values are read before any name is given one."""
+        frame = self.frame.key
+        targets = [self.local(frame, name) for name in names]
+        own = set(targets)
+        for target, value in zip(targets, values, strict=True):
+            self.save_before_rebinding(target, value.expr, inside=own)
+        swapped = {
+            value.expr.place.root: target
+            for target, value in zip(targets, values, strict=True)
+            if isinstance(value.expr, Var) and value.expr.place == Place(value.expr.name)
+        }
+        permuted = set(swapped) == set(swapped.values())
+        self.emit(Assign(tuple(targets), tuple(v.expr for v in values), self.line, "swap" if permuted else ""))
+        for name, target, value in zip(names, targets, values, strict=True):
+            moved = value
+            if permuted and isinstance(value.expr, Var) and value.expr.place == Place(value.expr.name):
+                moved = replace(value, expr=replace(value.expr, place=Place(target)))
+            self.state.env[frame, name] = self.bound(target, moved)
+
+    def save_before_rebinding(self, name: str, value: Expr, inside: set[str] | None = None) -> Expr:
+        """Names, containers and access paths that still mean the old value of `name` get a name of their own for it."""
+        own = {key for key in self.state.env if self.local_names.get(key) == name}
+        users = [key for key, v in self.state.env.items() if key not in own and _mentions(v, name, self.state)]
+        heap_users = [site for site, obj in self.state.heap.items() if any(_holds(v, name) for v in obj.items)]
+        mentions_value = any(
+            isinstance(node, Var | Index) and node.place is not None and _place_mentions(node.place, name)
+            for node in _all_nodes(value)
+        )
+        if not users and not heap_users and not (mentions_value and inside is None):
+            return value
+        old = self.find_var(name)
+        if old is None:
+            return value
+        saved = self.temp(self.node, f"{name}_old", name)
+        place = old.place
+        self.emit(Assign((saved,), (old,), self.line, "alias"))
+        new_place = place
+        if place is not None and place.root == name:
+            new_place = Place(saved, place.path)
+            self.emit(MoveRoot(saved, name, old.type, self.line))
+        self.types[saved] = old.type
+        new = Var(saved, old.type, new_place)
+        self.rename_in_state(name, new, own)
+        return rename_expr(value, name, new) if mentions_value and inside is None else value
+
+    def find_var(self, name: str) -> Var | None:
+        for key, value in self.state.env.items():
+            if self.local_names.get(key) == name and isinstance(value, Num) and isinstance(value.expr, Var):
+                return value.expr if value.expr.name == name else None
+        for obj in [*self.state.env.values(), *(v for o in self.state.heap.values() for v in o.items)]:
+            for var in _vars_of(obj):
+                if var.name == name:
+                    return var
+        type_ = self.types.get(name)
+        return None if type_ is None else Var(name, type_)
+
+    def rename_in_state(self, old: str, new: Var, keep: set[Any]) -> None:
+        """Every value that mentions the name `old`, but for the names `keep`, mentions `new` instead."""
+
+        def renamed(value: Abs) -> Abs:
+            return map_abs(value, lambda e: rename_expr(e, old, new))
+
+        for key, value in list(self.state.env.items()):
+            if key not in keep:
+                self.state.env[key] = renamed(value)
+        for site, obj in list(self.state.heap.items()):
+            self.state.heap[site] = replace(obj, items=tuple(renamed(v) for v in obj.items))
+
+    # -- writing in place ------------------------------------------------------------------------------------------
+    def mark_written(self, value: Num) -> None:
+        """An array of this value is written in place: if that is news, walk again."""
+        fresh = value.origins - self.facts.written
+        if fresh:
+            self.facts.written |= fresh
+            self.names.reset()
+            raise Restart
+
+    def make_dynamic(self, site: str) -> Restart:
+        self.facts.dynamic.add(site)
+        return Restart()
+
+
+def map_abs(value: Abs, f: Callable[[Expr], Expr]) -> Abs:
+    """The abstract value with every expression in it mapped."""
+    match value:
+        case Num(expr):
+            new = f(expr)
+            return value if new is expr else replace(value, expr=new)
+        case Tup(items, cls, whole):
+            mapped = tuple(map_abs(v, f) for v in items)
+            if all(a is b for a, b in zip(items, mapped, strict=True)):
+                return value
+            return Tup(mapped, cls, None if whole is None else f(whole))
+        case Bound(function, receiver, args, kwargs):
+            return Bound(
+                function if isinstance(function, str) else map_abs(function, f),
+                None if receiver is None else map_abs(receiver, f),
+                tuple(map_abs(a, f) for a in args),
+                tuple((k, map_abs(v, f)) for k, v in kwargs),
+            )
+        case Iteration(kind, parts):
+            return Iteration(kind, tuple(map_abs(p, f) for p in parts))
+        case RangeValue(a, b, c):
+            return RangeValue(map_abs(a, f), map_abs(b, f), map_abs(c, f))  # type: ignore[arg-type]
+        case Closure(tree, source, frame, defaults, kw):
+            return Closure(
+                tree,
+                source,
+                frame,
+                tuple(map_abs(d, f) for d in defaults),
+                tuple((k, map_abs(v, f)) for k, v in kw),
+            )
+    return value
+
+
+def rename_expr(expr: Expr, old: str, new: Var) -> Expr:
+    """`expr` with the name `old` replaced, in access paths too."""
+    if isinstance(expr, Var):
+        if expr.name == old:
+            return replace(new, type=expr.type, place=new.place if expr.place is None else _renamed(expr.place, old, new))
+        if expr.place is not None and _place_mentions(expr.place, old):
+            return replace(expr, place=_renamed(expr.place, old, new))
+        return expr
+    mapped = map_children(expr, lambda e: rename_expr(e, old, new))
+    if isinstance(mapped, Index) and mapped.place is not None and _place_mentions(mapped.place, old):
+        mapped = replace(mapped, place=_renamed(mapped.place, old, new))
+    return mapped
+
+
+def _renamed(place: Place, old: str, new: Var) -> Place:
+    from s2s_ad.ir.nodes import Step, map_item
+
+    path = tuple(
+        Step(
+            None if s.items is None else tuple(map_item(i, lambda e: rename_expr(e, old, new)) for i in s.items),
+            None if s.call is None else rename_expr(s.call, old, new),  # type: ignore[arg-type]
+        )
+        for s in place.path
+    )
+    return Place(new.name if place.root == old else place.root, path)
+
+
+def _place_mentions(place: Place, name: str) -> bool:
+    return place.root == name or any(v.name == name for v in place_variables(place))
+
+
+def _all_nodes(expr: Expr) -> Iterator[Expr]:
+    from s2s_ad.ir.nodes import walk
+
+    return walk(expr)
+
+
+def _vars_of(value: Abs) -> Iterator[Var]:
+    found: list[Var] = []
+    map_abs(value, lambda e: (found.extend(variables(e)), e)[1])
+    return iter(found)
+
+
+def _holds(value: Abs, name: str) -> bool:
+    return any(
+        v.name == name or (v.place is not None and _place_mentions(v.place, name)) for v in _vars_of(value)
+    )
+
+
+def _mentions(value: Abs, name: str, state: State) -> bool:
+    return _holds(value, name)
+
+
+__all__ = ["Array", "Builder", "Capture", "Facts", "Frame", "Guard", "Restart", "Unknown", "map_abs", "rename_expr"]

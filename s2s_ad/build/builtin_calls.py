@@ -1,0 +1,522 @@
+"""Python's builtins, called on abstract values.
+
+Enters: a builtin and its abstract arguments.  Leaves: its abstract value, or None where it is no business of this file.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import operator
+import types
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from s2s_ad.build import containers
+from s2s_ad.build.numeric import apply
+from s2s_ad.build.values import (
+    NOTHING,
+    Abs,
+    Bound,
+    Closure,
+    DictObject,
+    Instance,
+    Iteration,
+    Known,
+    ListObject,
+    Num,
+    ObjectRef,
+    RangeValue,
+    Tup,
+    is_number,
+    known_value,
+    varied,
+)
+from s2s_ad.ir.nodes import Assign, Call, Effect, Var, number
+from s2s_ad.ir.types import BOOL, FLOAT, INT, OPAQUE, Array, ListOf, Opaque, Scalar, TupleOf, Unknown
+
+if TYPE_CHECKING:
+    from s2s_ad.build.builder import Builder
+
+
+def lazy_call(b: Builder, fn: Any, node: ast.Call) -> Abs | None:
+    """Calls whose argument is a generator that need not become a list: sum, any, all, min, max of one."""
+    if node.keywords or len(node.args) not in (1, 2) or not isinstance(node.args[0], ast.GeneratorExp):
+        return None
+    from s2s_ad.build.expressions import evaluate
+
+    generator = node.args[0]
+    if fn is sum:
+        start: Abs = evaluate(b, node.args[1]) if len(node.args) == 2 else Known(0)
+        return _accumulate(b, node, generator, start, lambda total, v: _binary(b, operator.add, total, v))
+    if fn is any or fn is all:
+        stop = fn is any
+        return _accumulate(b, node, generator, Known(not stop), lambda total, v: _both(b, "or" if stop else "and", total, v))
+    return None
+
+
+def _binary(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
+    from s2s_ad.build.expressions import binary
+
+    return binary(b, op, x, y)
+
+
+def _both(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
+    from s2s_ad.build.expressions import _conjunction
+
+    y = Num(Call(bool, (b.expr(y),), (), BOOL)) if isinstance(y, Num) and y.type != BOOL else y
+    return _conjunction(b, op, [x, y])
+
+
+def _accumulate(
+    b: Builder, node: ast.AST, generator: ast.GeneratorExp, start: Abs, combine: Callable[[Abs, Abs], Abs]
+) -> Abs:
+    from s2s_ad.build.expressions import evaluate
+
+    key = (b.frame.key, f"#total {id(node)} {b.unrolled}")
+    b.local_names[key] = b.temp(node, "total")
+    if is_number(getattr(start, "value", None)):
+        b.state.env[key] = start
+    else:
+        _put(b, key, start)
+    frame = b.frame.key
+
+    def add() -> None:
+        inner, total = b.frame, b.state.env[frame, key[1]]
+        if isinstance(total, Known):
+            total = replace(b.bind(b.local_names[key], Num(number(total.value))), known=total.value)
+        value = combine(total, evaluate(b, generator.elt))
+        b.frame = inner
+        _put(b, key, value)
+
+    if isinstance(start, Known):
+        _put(b, key, start)
+    containers.generate(b, node, generator.generators, add)
+    return b.state.env.pop(key)
+
+
+def _put(b: Builder, key: Any, value: Abs) -> None:
+    if isinstance(value, Known) and is_number(value.value):
+        b.state.env[key] = replace(b.bind(b.local_names[key], Num(number(value.value))), known=value.value)
+    elif isinstance(value, Num):
+        b.state.env[key] = b.bind(b.local_names[key], value)
+    else:
+        b.state.env[key] = value
+
+
+def call_builtin(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs | None:
+    try:
+        handler = HANDLERS.get(fn)
+    except TypeError:
+        return None
+    return None if handler is None else handler(b, args, kwargs)
+
+
+def _range(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    parts = [_integer(b, a) for a in args]
+    if len(parts) == 1:
+        return RangeValue(Known(0), parts[0], Known(1))
+    return RangeValue(parts[0], parts[1], parts[2] if len(parts) > 2 else Known(1))
+
+
+def _integer(b: Builder, value: Abs) -> Num | Known:
+    if isinstance(value, Num | Known):
+        return value
+    raise b.fail("range takes integers")
+
+
+def _len(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    (value,) = args
+    match value:
+        case Tup(items):
+            return Known(len(items))
+        case ObjectRef(site):
+            obj = b.state.heap[site]
+            if isinstance(obj, Instance):
+                from s2s_ad.build.calls import call_method
+
+                return call_method(b, value, "__len__", [], {})
+            return Known(len(obj.items))
+        case Known(v):
+            return Known(len(v))
+        case RangeValue() | Iteration():
+            from s2s_ad.build.loops import StaticItems, iterate
+
+            found = iterate(b, value)
+            return Known(len(found.items)) if isinstance(found, StaticItems) else found.count
+        case Num(expr):
+            if isinstance(expr.type, Array) and expr.type.dims and expr.type.dims[0] == 1:
+                return Num(Call(len, (expr,), (), INT), known=1)
+            return Num(Call(len, (expr,), (), INT))
+    raise b.fail("len of this is not understood")
+
+
+def _iteration(kind: str) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
+    def make(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+        if kind == "enumerate":
+            start = args[1] if len(args) > 1 else kwargs.get("start", Known(0))
+            return Iteration(kind, (args[0], start))
+        return Iteration(kind, tuple(args))
+
+    return make
+
+
+def _convert(cls: type) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
+    def convert(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+        if not args:
+            return Known(cls())
+        known = known_value(args[0])
+        if known is not NOTHING:
+            try:
+                return Known(cls(known))
+            except Exception as error:
+                raise b.fail(f"{cls.__name__}({known!r}) raises {type(error).__name__}: {error}") from error
+        if cls is bool:
+            truth = containers.truth(b, args[0])
+            if truth is not None:
+                return Known(truth)
+        type_ = {int: INT, bool: BOOL}.get(cls)
+        return apply(b, cls, args, kwargs, type_=type_)
+
+    return convert
+
+
+def _list(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    if not args:
+        return containers.make_list(b, b.node, [])
+    from s2s_ad.build.loops import StaticItems, iterate, run_loop
+
+    site = b.site(b.node, "list")
+    found = iterate(b, args[0])
+    if isinstance(found, StaticItems) and site not in b.facts.dynamic:
+        return containers.make_list(b, b.node, list(found.items))
+    b.facts.dynamic.add(site)
+    held = b.bind(b.temp(b.node, "items"), containers.dynamic_list(b, b.node, [], site))
+    key = (b.frame.key, f"#items {id(b.node)} {b.unrolled}")
+    b.state.env[key] = held
+
+    def add() -> None:
+        base = b.state.env[key]
+        assert isinstance(base, Num)
+        containers.append(b, base, current[0])
+
+    current: list[Abs] = []
+    run_loop(b, b.node, args[0], lambda v: current.__setitem__(slice(None), [v]), add)
+    return b.state.env.pop(key)
+
+
+def _tuple(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    if args and isinstance(args[0], Num):
+        if isinstance(args[0].type, TupleOf | Opaque):
+            return args[0]
+        return _list(b, args, kwargs)
+    return Tup(tuple(containers.items_of(b, args[0]))) if args else Tup(())
+
+
+def _dict(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    pairs: dict[Any, Abs] = {}
+    for arg in args:
+        obj = b.state.heap.get(arg.site) if isinstance(arg, ObjectRef) else None
+        if isinstance(obj, DictObject):
+            pairs.update(zip(obj.keys, obj.items, strict=True))
+            continue
+        for pair in containers.items_of(b, arg):
+            key, value = containers.items_of(b, pair)
+            pairs[known_value(key)] = value
+    pairs.update(kwargs)
+    if NOTHING in pairs:
+        raise b.fail("a dict key must be known when the program is derived", "Use a list, or constant keys.")
+    site = b.site(b.node, "dict")
+    named = tuple(b.container_item(v, b.node, k if isinstance(k, str) else "item") for k, v in pairs.items())
+    b.state.heap[site] = DictObject(tuple(pairs), named)
+    return ObjectRef(site)
+
+
+def _set(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    if not args:
+        return Known(frozenset())
+    values = [known_value(v) for v in containers.items_of(b, args[0])]
+    if NOTHING in values:
+        raise b.fail("the items of a set must be known when the program is derived", "Use a list.")
+    return Known(frozenset(values))
+
+
+def _isinstance(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    value, cls = args
+    wanted = known_value(cls)
+    if wanted is NOTHING:
+        return Num(Call(isinstance, tuple(b.expr(a) for a in args), (), BOOL))
+    if isinstance(wanted, types.UnionType):
+        wanted = wanted.__args__
+    actual = class_of(b, value)
+    if actual is None:
+        return Num(Call(isinstance, tuple(b.expr(a) for a in args), (), BOOL))
+    return Known(issubclass(actual, wanted))
+
+
+def class_of(b: Builder, value: Abs) -> type | None:
+    match value:
+        case Known(v):
+            return type(v)
+        case Tup(_, cls):
+            return cls or tuple
+        case ObjectRef(site):
+            obj = b.state.heap[site]
+            return obj.cls if isinstance(obj, Instance) else list if isinstance(obj, ListObject) else dict
+        case Closure():
+            return types.FunctionType
+        case RangeValue():
+            return range
+        case Num():
+            return _class_of_type(value.type)
+    return None
+
+
+def _class_of_type(type_: Any) -> type | None:
+    match type_:
+        case Array():
+            return np.ndarray
+        case Scalar(dtype, weak):
+            return {"b": bool, "i": int, "f": float, "c": complex}.get(dtype.kind) if weak else dtype.type
+        case ListOf():
+            return list
+        case TupleOf():
+            return tuple
+    return None
+
+
+def _print(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    exprs = tuple(b.expr(a) for a in args)
+    b.emit(Effect(Call(print, exprs, tuple((k, b.expr(v)) for k, v in kwargs.items()), OPAQUE), b.line))
+    return Known(None)
+
+
+def _sum(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    start = args[1] if len(args) > 1 else kwargs.get("start", Known(0))
+    value = args[0]
+    if isinstance(value, Num) and isinstance(value.type, Array) and value.type.ndim >= 1 and known_value(start) == 0:
+        return apply(b, np.sum, [value], {"axis": Known(0)})
+    return _folded(b, value, start, lambda x, y: _binary(b, operator.add, x, y))
+
+
+def _folded(b: Builder, value: Abs, start: Abs, combine: Callable[[Abs, Abs], Abs]) -> Abs:
+    from s2s_ad.build.loops import StaticItems, iterate, run_loop
+
+    found = iterate(b, value)
+    if isinstance(found, StaticItems):
+        total = start
+        for item in found.items:
+            total = item if known_value(total) == 0 and isinstance(total, Known) else combine(total, item)
+        return total
+    key = (b.frame.key, f"#total {id(b.node)} {b.unrolled}")
+    b.local_names[key] = b.temp(b.node, "total")
+    _put(b, key, start)
+    item_: list[Abs] = []
+
+    def add() -> None:
+        _put(b, key, combine(b.state.env[key], item_[0]))
+
+    run_loop(b, b.node, value, lambda v: item_.__setitem__(slice(None), [v]), add)
+    return b.state.env.pop(key)
+
+
+def _extremum(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
+    def extremum(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+        if kwargs:
+            raise b.fail(f"`{fn.__name__}` with keywords is not understood here", "Write a loop.")
+        if len(args) == 1 and isinstance(args[0], Num) and isinstance(args[0].type, Array):
+            return apply(b, np.max if fn is max else np.min, args, {})
+        items = args
+        if len(args) == 1:
+            from s2s_ad.build.loops import StaticItems, iterate
+
+            found = iterate(b, args[0])
+            if not isinstance(found, StaticItems):
+                if not varied(args[0], b.state.heap):
+                    return Num(Call(fn, (b.expr(args[0]),), (), _item_type(args[0])))
+                return _dynamic_extremum(b, fn, args[0])
+            items = list(found.items)
+        known = [known_value(v) for v in items]
+        if NOTHING not in known:
+            return Known(fn(known))
+        if not any(varied(v, b.state.heap) for v in items):
+            return apply(b, fn, items, {})
+        return functools.reduce(lambda x, y: apply(b, fn, [x, y], {}), items)
+
+    return extremum
+
+
+def _item_type(value: Abs) -> Any:
+    return value.type.item if isinstance(value, Num) and isinstance(value.type, ListOf) and value.type.item else Unknown()
+
+
+def _dynamic_extremum(b: Builder, fn: Any, value: Abs) -> Abs:
+    from s2s_ad.build.loops import Counted, iterate
+
+    found = iterate(b, value)
+    assert isinstance(found, Counted)
+    first = found.item(Num(number(0), known=0))
+    return _folded(b, value, first, lambda x, y: apply(b, fn, [x, y], {}))
+
+
+def _any_all(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
+    def decide(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+        from s2s_ad.build.expressions import _conjunction
+
+        value = args[0]
+        if isinstance(value, Num):
+            return Num(Call(fn, (b.expr(value),), (), BOOL))
+        items = containers.items_of(b, value)
+        if not items:
+            return Known(fn([]))
+        decided = _conjunction(b, "or" if fn is any else "and", items)
+        return decided if len(items) > 1 or isinstance(decided, Known) else Num(Call(bool, (b.expr(decided),), (), BOOL))
+
+    return decide
+
+
+def _getattr(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    from s2s_ad.build.attributes import attribute
+    from s2s_ad.errors import S2SError
+
+    name = known_value(args[1])
+    if not isinstance(name, str):
+        raise b.fail("the name of an attribute must be known when the program is derived")
+    try:
+        return attribute(b, args[0], name)
+    except S2SError:
+        if len(args) < 3:
+            raise
+        return args[2]
+
+
+def _hasattr(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    name = known_value(args[1])
+    cls = class_of(b, args[0])
+    if not isinstance(name, str) or cls is None:
+        raise b.fail("hasattr of this is not understood here")
+    if isinstance(args[0], ObjectRef):
+        obj = b.state.heap[args[0].site]
+        if isinstance(obj, Instance) and name in obj.names:
+            return Known(True)
+    if isinstance(args[0], Known):
+        return Known(hasattr(args[0].value, name))
+    return Known(hasattr(cls, name))
+
+
+def _setattr(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    name = known_value(args[1])
+    if not isinstance(name, str) or not isinstance(args[0], ObjectRef):
+        raise b.fail("setattr of this is not understood here")
+    containers.store_attribute(b, args[0], name, args[2])
+    return Known(None)
+
+
+def _type(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    cls = class_of(b, args[0])
+    return Num(Call(type, (b.expr(args[0]),), (), OPAQUE)) if cls is None else Known(cls)
+
+
+def _text(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
+    def make(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+        known = [known_value(a) for a in args]
+        if NOTHING not in known:
+            return Known(fn(*known))
+        return Num(Call(fn, tuple(b.expr(a) for a in args), (), OPAQUE))
+
+    return make
+
+
+def _callable(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    value = args[0]
+    return Known(callable(value.value) if isinstance(value, Known) else isinstance(value, Closure | Bound))
+
+
+def _sorted(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    value = args[0]
+    if isinstance(value, Num) and isinstance(value.type, Array) and not kwargs:
+        return apply(b, np.sort, [value], {})
+    items = containers.items_of(b, value)
+    known = [known_value(v) for v in items]
+    if NOTHING in known or "key" in kwargs:
+        raise b.fail("sorting these is not understood here", "Put them into an array and use np.sort.")
+    backwards = bool(known_value(kwargs.get("reverse", Known(False))))
+    return containers.make_list(b, b.node, [Known(v) for v in sorted(known, reverse=backwards)])
+
+
+def _super(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    raise b.fail("`super()` is not understood here", "Call the base class's method by name, `Base.method(self, ...)`.")
+
+
+def _partial(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    return Bound(args[0], None, tuple(args[1:]), tuple(kwargs.items()))
+
+
+def stopped(value: Abs) -> Abs:
+    """stop_gradient: the same value, which does not vary."""
+    from s2s_ad.ir.markers import stop_gradient
+
+    if isinstance(value, Num):
+        expr = Call(stop_gradient, (value.expr,), (), value.type, "stop")
+        return replace(value, expr=expr, varied=False)
+    if isinstance(value, Tup):
+        return Tup(tuple(stopped(v) for v in value.items), value.cls)
+    return value
+
+
+def _id(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    return Num(Call(id, tuple(b.expr(a) for a in args), (), INT))
+
+
+HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
+    range: _range,
+    len: _len,
+    enumerate: _iteration("enumerate"),
+    zip: _iteration("zip"),
+    reversed: _iteration("reversed"),
+    map: _iteration("map"),
+    filter: _iteration("filter"),
+    float: _convert(float),
+    int: _convert(int),
+    bool: _convert(bool),
+    complex: _convert(complex),
+    list: _list,
+    tuple: _tuple,
+    dict: _dict,
+    set: _set,
+    frozenset: _set,
+    isinstance: _isinstance,
+    print: _print,
+    sum: _sum,
+    min: _extremum(min),
+    max: _extremum(max),
+    any: _any_all(any),
+    all: _any_all(all),
+    getattr: _getattr,
+    hasattr: _hasattr,
+    setattr: _setattr,
+    type: _type,
+    str: _text(str),
+    repr: _text(repr),
+    format: _text(format),
+    callable: _callable,
+    sorted: _sorted,
+    super: _super,
+    functools.partial: _partial,
+    functools.reduce: lambda b, args, kwargs: _reduce(b, args),
+    id: _id,
+}
+
+
+def _reduce(b: Builder, args: list[Abs]) -> Abs:
+    from s2s_ad.build.calls import call_value
+
+    items = containers.items_of(b, args[1])
+    start = args[2] if len(args) > 2 else items.pop(0)
+    return functools.reduce(lambda x, y: call_value(b, args[0], [x, y], {}), items, start)
+
+
+_ = (FLOAT, Assign, Var)

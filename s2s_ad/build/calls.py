@@ -1,0 +1,524 @@
+"""Calls: of NumPy, of builtins, of the user's own functions, which are written out in place.
+
+Enters: a call node, or a function and its abstract arguments.  Leaves: the abstract value of the call.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import math
+import sys
+import types
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from s2s_ad.build import builtin_calls, containers, inplace
+from s2s_ad.build.methods import array_method, object_method
+from s2s_ad.build.numeric import apply, infer, rule_key
+from s2s_ad.build.values import (
+    NOTHING,
+    Abs,
+    Bound,
+    Closure,
+    DictObject,
+    Instance,
+    Iteration,
+    Known,
+    ListObject,
+    Num,
+    ObjectRef,
+    Tup,
+    known_value,
+    varied,
+)
+from s2s_ad.errors import MissingRule, S2SError, SourceNotFound, UnsupportedSyntax
+from s2s_ad.frontend.normalise import normalise
+from s2s_ad.frontend.source import FunctionSource, retrieve
+from s2s_ad.ir import markers
+from s2s_ad.ir.nodes import Call, Effect
+from s2s_ad.ir.types import OPAQUE, Unknown
+from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_of, rule_for
+
+if TYPE_CHECKING:
+    from s2s_ad.build.builder import Builder
+
+_DEEPEST = 40
+_NUMERIC_MODULES = ("numpy", "scipy", "math", "_operator", "operator", "cmath")
+
+
+def call(b: Builder, node: ast.Call) -> Abs:
+    from s2s_ad.build.expressions import evaluate, evaluate_all
+
+    function = evaluate(b, node.func)
+    if isinstance(function, Known):
+        special = builtin_calls.lazy_call(b, function.value, node)
+        if special is not None:
+            return special
+    positional = [a.value if isinstance(a, ast.Starred) else a for a in node.args]
+    values = evaluate_all(b, [*positional, *(k.value for k in node.keywords)])
+    args: list[Abs] = []
+    for arg, value in zip(node.args, values, strict=False):
+        args += containers.items_of(b, value) if isinstance(arg, ast.Starred) else [value]
+    kwargs: dict[str, Abs] = {}
+    for keyword, value in zip(node.keywords, values[len(node.args) :], strict=True):
+        if keyword.arg is not None:
+            kwargs[keyword.arg] = value
+            continue
+        obj = b.state.heap.get(value.site) if isinstance(value, ObjectRef) else None
+        if not isinstance(obj, DictObject):
+            raise b.fail("only a dict of known keys can be passed with `**`")
+        kwargs.update(zip(obj.keys, obj.items, strict=True))
+    return call_value(b, function, args, kwargs)
+
+
+def call_value(b: Builder, function: Abs, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    match function:
+        case Closure():
+            return inline(b, function, args, kwargs)
+        case Bound(str(name), receiver, more, more_kwargs):
+            assert receiver is not None
+            return call_method(b, receiver, name, [*more, *args], dict(more_kwargs) | kwargs)
+        case Bound(inner, receiver, more, more_kwargs):
+            assert not isinstance(inner, str)
+            first = [] if receiver is None else [receiver]
+            return call_value(b, inner, [*first, *more, *args], dict(more_kwargs) | kwargs)
+        case Known(value):
+            return call_object(b, value, args, kwargs)
+        case ObjectRef():
+            return call_method(b, function, "__call__", args, kwargs)
+        case Num():
+            return opaque(b, function.expr, args, kwargs)
+    raise b.fail("this value cannot be called here")
+
+
+def call_method(b: Builder, receiver: Abs, name: str, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    from s2s_ad.build.attributes import attribute
+
+    match receiver:
+        case ObjectRef(site):
+            obj = b.state.heap[site]
+            if isinstance(obj, ListObject):
+                return containers.list_method(b, receiver, obj, name, args)
+            if isinstance(obj, DictObject):
+                return containers.dict_method(b, receiver, obj, name, args, kwargs)
+            assert isinstance(obj, Instance)
+            return call_value(b, attribute(b, receiver, name), args, kwargs)
+        case Num():
+            if isinstance(receiver.type, containers.ListOf):
+                return containers.dynamic_list_method(b, receiver, name, args)
+            return array_method(b, receiver, name, args, kwargs)
+        case Tup(items, cls) if cls is not None:
+            if name == "_replace":
+                fields = cls._fields  # type: ignore[attr-defined]
+                return Tup(tuple(kwargs.get(f, v) for f, v in zip(fields, items, strict=True)), cls)
+            return call_value(b, attribute(b, receiver, name), args, kwargs)
+    return object_method(b, receiver, name, args, kwargs)
+
+
+def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """A call of a Python object that is known."""
+    known = builtin_calls.call_builtin(b, fn, args, kwargs)
+    if known is not None:
+        return known
+    if fn is markers.stop_gradient:
+        return builtin_calls.stopped(args[0])
+    written = inplace.call_in_place(b, fn, args, kwargs)
+    if written is not None:
+        return written
+    if isinstance(fn, functools.partial):
+        return call_value(
+            b, Bound(Known(fn.func), None, tuple(_lifted(b, a) for a in fn.args), tuple(_lifted_kwargs(b, fn))), args, kwargs
+        )
+    if isinstance(fn, type):
+        return construct(b, fn, args, kwargs)
+    fn = getattr(fn, "__s2s_primal__", fn)
+    if b.in_rule and getattr(fn, "__module__", "").startswith("s2s_ad.rules"):
+        return rule_call(b, fn, args, kwargs)
+    if isinstance(fn, types.MethodType):
+        if not _is_numeric(fn):
+            return call_value(b, Known(fn.__func__), [_lifted(b, fn.__self__), *args], kwargs)
+    active = any(varied(v, b.state.heap) for v in [*args, *kwargs.values()])
+    if _is_numeric(fn) or rule_for(rule_key(fn)) is not None or is_passive(fn):
+        return numeric_call(b, fn, args, kwargs, active)
+    return user_call(b, fn, args, kwargs, active)
+
+
+def _lifted(b: Builder, value: Any) -> Abs:
+    from s2s_ad.build.free_names import lift
+
+    return lift(b, value, lambda: value, "captured", (id(value), "object"))
+
+
+def _lifted_kwargs(b: Builder, fn: Any) -> list[tuple[str, Abs]]:
+    return [(k, _lifted(b, v)) for k, v in fn.keywords.items()]
+
+
+def _is_numeric(fn: Any) -> bool:
+    if isinstance(fn, np.ufunc):
+        return True
+    owner = getattr(fn, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return True
+    module = getattr(fn, "__module__", None) or getattr(type(owner), "__module__", "") or ""
+    return module.split(".")[0] in _NUMERIC_MODULES
+
+
+def numeric_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], active: bool) -> Abs:
+    kwargs = {k: v for k, v in kwargs.items() if not (k == "out" and isinstance(v, Known) and v.value is None)}
+    key = rule_key(fn)
+    args = [_run_time(b, a) for a in args]
+    if active and not is_passive(key) and rule_for(key) is None:
+        definition = composite_for(key)
+        if definition is not None:
+            return user_call(b, definition, args, kwargs, active)
+        _refuse_missing(b, fn, key)
+    if getattr(fn, "__module__", "").startswith("numpy.random") or isinstance(getattr(fn, "__self__", None), _RANDOM):
+        return random_call(b, fn, args, kwargs)
+    return apply(b, fn, args, kwargs)
+
+
+_RANDOM = (np.random.Generator, np.random.RandomState)
+
+
+def _run_time(b: Builder, value: Abs) -> Abs:
+    """Iterators as lists, where NumPy is given one."""
+    if isinstance(value, Iteration):
+        return containers.make_list(b, b.node, containers.items_of(b, value))
+    return value
+
+
+def _refuse_missing(b: Builder, fn: Any, key: Any) -> None:
+    name = spelled(fn)
+    why = refusal_of(key)
+    fact = f"cannot differentiate through `{name}`"
+    remedy = why or (
+        f"it has no derivative rule. Treat it as constant with stop_gradient(...), or add a rule with @adjoint_of({name})."
+    )
+    raise b.fail(fact, remedy, kind=MissingRule)
+
+
+def spelled(fn: Any) -> str:
+    module = getattr(fn, "__module__", None) or ""
+    name = getattr(fn, "__qualname__", None) or getattr(fn, "__name__", repr(fn))
+    module = module.replace("numpy", "np", 1) if module.startswith("numpy") else module
+    if isinstance(fn, np.ufunc):
+        module = "np"
+    return name if module in ("", "builtins") else f"{module}.{name}"
+
+
+def random_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """A draw: it runs once, and its value is kept."""
+    from s2s_ad.build.methods import drawn_type
+
+    exprs = tuple(b.expr(a) for a in args)
+    named = tuple((k, b.expr(v)) for k, v in kwargs.items())
+    type_ = drawn_type(b, getattr(fn, "__name__", ""), args, kwargs)
+    value = Num(Call(fn, exprs, named, type_), origins=frozenset({b.site(b.node, "draw")}))
+    return b.bind(b.temp(b.node, "draw"), value)
+
+
+def opaque(b: Builder, function: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """A call of unknown code: it must not see an active value, and runs once."""
+    if any(varied(v, b.state.heap) for v in [*args, *kwargs.values()]):
+        raise b.fail(
+            "an active value is passed to code that cannot be read",
+            "Treat it as constant with stop_gradient(...), or give the function a rule with @adjoint_of(...).",
+        )
+    exprs = tuple(b.expr(a) for a in args)
+    named = tuple((k, b.expr(v)) for k, v in kwargs.items())
+    value = Num(Call(function, exprs, named, Unknown()), origins=frozenset({b.site(b.node, "opaque")}))
+    return b.bind(b.temp(b.node, "outcome"), value)
+
+
+def rule_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """A call inside a rule: written out if it is a formula, else a function of the emitted module."""
+    from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
+
+    if fn is is_zero:
+        return Known(all(_zero(a) for a in args))
+    if fn in (refuse, no_derivative):
+        texts = [str(known_value(a)) for a in args]
+        raise b.fail(f"cannot differentiate {texts[0]}", texts[1] if len(texts) > 1 else "", kind=MissingRule)
+    values = [known_value(a) for a in [*args, *kwargs.values()]]
+    if is_static(fn) and NOTHING not in values:
+        return Known(fn(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True))))
+    source = source_of(b, fn)
+    if is_static(fn) or any(isinstance(n, _LOOPS) for n in ast.walk(source.tree)):
+        return apply(b, fn, args, kwargs, type_=Unknown())
+    return inline(b, source, args, kwargs)
+
+
+_LOOPS = (ast.For, ast.While, ast.ListComp, ast.GeneratorExp, ast.AugAssign)
+
+
+def _zero(value: Abs) -> bool:
+    known = known_value(value)
+    return known is None or (isinstance(known, int | float) and known == 0)
+
+
+# -- the user's functions ---------------------------------------------------------------------------------------------------
+def user_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], active: bool) -> Abs:
+    if _is_library(fn) and not active:
+        return opaque(b, fn, args, kwargs)
+    try:
+        source = source_of(b, fn)
+    except (SourceNotFound, UnsupportedSyntax) as error:
+        if active:
+            raise b.fail(
+                f"cannot differentiate through `{spelled(fn)}`: {error.fact}",
+                f"Treat it as constant with stop_gradient(...), or give it a rule with @adjoint_of({spelled(fn)}).",
+                kind=MissingRule,
+            ) from error
+        return opaque(b, fn, args, kwargs)
+    if active or any(_mutable(b, v) for v in [*args, *kwargs.values()]):
+        return inline(b, source, args, kwargs)
+    state, length = b.state.copy(), len(b.block)
+    try:
+        return inline(b, source, args, kwargs)
+    except S2SError:
+        b.state = state
+        del b.block[length:]
+        return opaque(b, fn, args, kwargs)
+
+
+def _mutable(b: Builder, value: Abs) -> bool:
+    match value:
+        case Num():
+            return isinstance(value.type, containers.Array | containers.ListOf)
+        case ObjectRef() | Closure() | Bound():
+            return True
+        case Tup(items):
+            return any(_mutable(b, v) for v in items)
+    return False
+
+
+def _is_library(fn: Any) -> bool:
+    module = (getattr(fn, "__module__", None) or "").split(".")[0]
+    return module in sys.stdlib_module_names and module != "__main__"
+
+
+def source_of(b: Builder, fn: Any) -> FunctionSource:
+    key = getattr(fn, "__code__", fn), id(fn)
+    if key not in b.facts.sources:
+        b.facts.sources[key] = (retrieve(fn), fn)
+    found: FunctionSource = b.facts.sources[key][0]
+    return found
+
+
+def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """Run the body of a function in a frame of its own, in place."""
+    from s2s_ad.build.builder import Frame
+    from s2s_ad.build.statements import names_assigned, run_body
+
+    source = function if isinstance(function, FunctionSource) else function.source
+    tree = function.tree
+    identity = source.function if isinstance(function, FunctionSource) else id(tree)
+    if b.calls.count(identity) >= _DEEPEST:
+        raise b.fail(
+            f"`{getattr(tree, 'name', 'lambda')}` calls itself to a depth that is known only at run time",
+            "Write the recursion as a loop, or pass its depth as a constant.",
+        )
+    normal = _normal(b, tree)
+    outer = b.frame
+    parent = function.frame if isinstance(function, Closure) else None
+    assigned, nonlocals = names_assigned(normal)
+    key = (outer.key, id(b.node), b.unrolled, id(tree))
+    frame = Frame(key, source, parent, assigned, nonlocals)
+    values = bind_parameters(b, function, normal, args, kwargs)
+    b.frames[key] = frame
+    calls, b.calls = b.calls, (*b.calls, identity)
+    b.frame = frame
+    try:
+        for name, value in values.items():
+            b.state.env[key, name] = _passed(b, key, name, value)
+        result = run_body(b, normal)
+    finally:
+        b.frame, b.calls = outer, calls
+    if not _holds_closure(result, key):
+        result = _kept(b, result, key)
+        for env_key in [k for k in b.state.env if k[0] == key]:
+            del b.state.env[env_key]
+    return result
+
+
+def _kept(b: Builder, result: Abs, key: Any) -> Abs:
+    return result
+
+
+def _passed(b: Builder, key: Any, name: str, value: Abs) -> Abs:
+    if isinstance(value, Num) and not isinstance(value.expr, _ATOMS):
+        return b.bind(b.local(key, name), value)
+    return value
+
+
+def _atoms() -> tuple[type, ...]:
+    from s2s_ad.ir.nodes import Const, Var
+
+    return (Const, Var)
+
+
+_ATOMS = _atoms()
+
+
+def _holds_closure(value: Abs, key: Any) -> bool:
+    match value:
+        case Closure():
+            return True
+        case Tup(items):
+            return any(_holds_closure(v, key) for v in items)
+        case Bound() | ObjectRef():
+            return True
+    return False
+
+
+def _normal(b: Builder, tree: Any) -> ast.FunctionDef:
+    key = id(tree)
+    if key not in b.facts.trees:
+        if isinstance(tree, ast.Lambda):
+            ret = ast.Return(tree.body)
+            ast.copy_location(ret, tree.body)
+            made = ast.FunctionDef(name="lambda_", args=tree.args, body=[ret], decorator_list=[], returns=None)
+            ast.copy_location(made, tree)
+            b.facts.trees[key] = (made, tree)
+        else:
+            b.facts.trees[key] = (normalise(tree), tree)
+    normal: ast.FunctionDef = b.facts.trees[key][0]
+    return normal
+
+
+def bind_parameters(
+    b: Builder, function: FunctionSource | Closure, tree: ast.FunctionDef, args: list[Abs], kwargs: dict[str, Abs]
+) -> dict[str, Abs]:
+    """Parameters and their values, as Python binds them."""
+    a = tree.args
+    positional = [p.arg for p in [*a.posonlyargs, *a.args]]
+    keyword_only = [p.arg for p in a.kwonlyargs]
+    values: dict[str, Abs] = dict(zip(positional, args, strict=False))
+    extra = args[len(positional) :]
+    name = tree.name
+    if extra and a.vararg is None:
+        raise b.fail(f"`{name}` takes {len(positional)} positional arguments, {len(args)} are given")
+    if a.vararg is not None:
+        values[a.vararg.arg] = Tup(tuple(extra))
+    rest: dict[str, Abs] = {}
+    only_positional = {p.arg for p in a.posonlyargs}
+    for key, value in kwargs.items():
+        if key in values and key not in rest and (key in positional or key in keyword_only) and key not in only_positional:
+            raise b.fail(f"`{name}` is given its argument `{key}` twice")
+        if (key in positional and key not in only_positional) or key in keyword_only:
+            values[key] = value
+        elif a.kwarg is not None:
+            rest[key] = value
+        else:
+            raise b.fail(f"`{name}` has no parameter `{key}`")
+    if a.kwarg is not None:
+        site = b.site(b.node, "kwargs")
+        b.state.heap[site] = DictObject(tuple(rest), tuple(b.container_item(v, b.node, k) for k, v in rest.items()))
+        values[a.kwarg.arg] = ObjectRef(site)
+    defaults = _defaults(b, function, positional, keyword_only)
+    for parameter in [*positional, *keyword_only]:
+        if parameter in values:
+            continue
+        if parameter not in defaults:
+            raise b.fail(f"`{name}` is not given its argument `{parameter}`")
+        values[parameter] = defaults[parameter]()
+    return values
+
+
+def _defaults(
+    b: Builder, function: FunctionSource | Closure, positional: list[str], keyword_only: list[str]
+) -> dict[str, Callable[[], Abs]]:
+    from s2s_ad.build.free_names import lift
+
+    if isinstance(function, Closure):
+        found: dict[str, Callable[[], Abs]] = {}
+        for key, value in zip(positional[len(positional) - len(function.defaults) :], function.defaults, strict=True):
+            found[key] = lambda value=value: value  # type: ignore[misc]
+        for key, value in function.kw_defaults:
+            found[key] = lambda value=value: value  # type: ignore[misc]
+        return found
+    live = function.function
+    objects = live.__defaults__ or ()
+    out: dict[str, Callable[[], Abs]] = {}
+    for k, key in enumerate(positional[len(positional) - len(objects) :]):
+        read = lambda k=k: (live.__defaults__ or ())[k]  # noqa: E731
+        out[key] = lambda read=read, key=key: _default(b, lift, read, key, live)  # type: ignore[misc]
+    for key in live.__kwdefaults__ or {}:
+        read = lambda key=key: (live.__kwdefaults__ or {})[key]  # noqa: E731
+        out[key] = lambda read=read, key=key: _default(b, lift, read, key, live)  # type: ignore[misc]
+    return out
+
+
+def _default(b: Builder, lift: Any, read: Callable[[], Any], key: str, live: Any) -> Abs:
+    value = read()
+    if isinstance(value, int | float | complex) and not isinstance(value, bool):
+        b.guards[id(live), f"default {key}"] = _guard(read, value)
+        return Known(value)
+    found: Abs = lift(b, value, read, key, (id(live), f"default {key}"))
+    return found
+
+
+def _guard(read: Callable[[], Any], value: Any) -> Any:
+    from s2s_ad.build.builder import Guard
+
+    return Guard(read, value)
+
+
+# -- objects ----------------------------------------------------------------------------------------------------------------
+def construct(b: Builder, cls: type, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """An instance of a class."""
+    import dataclasses
+
+    if issubclass(cls, BaseException) or cls.__module__.split(".")[0] in sys.stdlib_module_names - {"__main__"}:
+        return opaque(b, cls, args, kwargs)
+    if issubclass(cls, np.generic):
+        return apply(b, cls, args, kwargs)
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        fields = cls._fields
+        values = dict(zip(fields, args, strict=False)) | kwargs
+        for name, value in getattr(cls, "_field_defaults", {}).items():
+            values.setdefault(name, _lifted(b, value))
+        return Tup(tuple(b.container_item(values[f], b.node, f) for f in fields), cls)
+    site = b.site(b.node, f"object {cls.__name__}")
+    b.state.heap[site] = Instance(cls, (), ())
+    receiver = ObjectRef(site)
+    if dataclasses.is_dataclass(cls):
+        _fill_dataclass(b, cls, receiver, args, kwargs)
+        return receiver
+    init = inspect.getattr_static(cls, "__init__", None)
+    if isinstance(init, types.FunctionType):
+        call_value(b, Known(init), [receiver, *args], kwargs)
+        return receiver
+    if args or kwargs:
+        raise b.fail(f"`{cls.__name__}` cannot be made here", "Make it outside, and pass it as an argument.")
+    return receiver
+
+
+def _fill_dataclass(b: Builder, cls: Any, receiver: ObjectRef, args: list[Abs], kwargs: dict[str, Abs]) -> None:
+    import dataclasses
+
+    fields = [f for f in dataclasses.fields(cls) if f.init]
+    values = dict(zip([f.name for f in fields], args, strict=False)) | kwargs
+    for f in fields:
+        if f.name in values:
+            value = values[f.name]
+        elif f.default is not dataclasses.MISSING:
+            value = _lifted(b, f.default)
+        elif f.default_factory is not dataclasses.MISSING:
+            value = call_value(b, Known(f.default_factory), [], {})
+        else:
+            raise b.fail(f"`{cls.__name__}` is not given its field `{f.name}`")
+        containers.store_attribute(b, receiver, f.name, value)
+    if hasattr(cls, "__post_init__"):
+        call_value(b, Known(inspect.getattr_static(cls, "__post_init__")), [receiver], {})
+    if cls.__dataclass_params__.frozen:
+        obj = b.state.heap[receiver.site]
+        assert isinstance(obj, Instance)
+        b.state.heap[receiver.site] = Instance(cls, obj.names, obj.items, True)
+
+
+_ = (Effect, OPAQUE, infer, math)

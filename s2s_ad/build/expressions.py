@@ -1,0 +1,507 @@
+"""From a Python expression to an abstract value.
+
+Enters: a node of Python's `ast`.  Leaves: an abstract value; statements that must run before it are written to the block.
+"""
+
+from __future__ import annotations
+
+import ast
+
+import operator
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+
+
+from s2s_ad.build import containers
+from s2s_ad.build.attributes import attribute
+from s2s_ad.build.calls import call
+from s2s_ad.build.free_names import free_name
+from s2s_ad.build.join import join_states
+from s2s_ad.build.numeric import apply, index, static_items
+from s2s_ad.build.values import (
+    NOTHING,
+    Abs,
+    Closure,
+    DictObject,
+    Known,
+    ListObject,
+    Num,
+    ObjectRef,
+    Poison,
+    Tup,
+    is_number,
+    known_value,
+)
+from s2s_ad.ir.nodes import Choice, Expr, If, Lazy, Stmt, Text, all_assigned, all_statements, variables
+from s2s_ad.ir.nodes import Append as AppendStmt
+from s2s_ad.ir.nodes import Store as StoreStmt
+from s2s_ad.ir.types import BOOL, Scalar, Type, is_inexact, join
+
+if TYPE_CHECKING:
+    from s2s_ad.build.builder import Builder
+
+BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.MatMult: operator.matmul,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+}
+UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+    ast.Not: operator.not_,
+}
+COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+}
+
+
+def evaluate(b: Builder, node: ast.expr) -> Abs:
+    with b.at(node):
+        value = _evaluate(b, node)
+        if isinstance(value, Poison):
+            raise b.fail(value.reason)
+        return value
+
+
+def _evaluate(b: Builder, node: ast.expr) -> Abs:
+    match node:
+        case ast.Constant(value):
+            return Known(value)
+        case ast.Name(name):
+            return read_name(b, name)
+        case ast.BinOp(left, op, right):
+            x, y = evaluate_all(b, [left, right])
+            return binary(b, BINARY[type(op)], x, y)
+        case ast.UnaryOp(op, operand):
+            return unary(b, UNARY[type(op)], evaluate(b, operand))
+        case ast.Compare():
+            return _compare(b, node)
+        case ast.BoolOp(op, values):
+            return _lazy(b, "and" if isinstance(op, ast.And) else "or", values)
+        case ast.IfExp(test, then, orelse):
+            return _choice(b, node, test, lambda: evaluate(b, then), lambda: evaluate(b, orelse))
+        case ast.Attribute(value, attr):
+            return attribute(b, evaluate(b, value), attr)
+        case ast.Subscript(value, slice_):
+            base = evaluate(b, value)
+            return subscript(b, base, slice_)
+        case ast.Call():
+            return call(b, node)
+        case ast.Tuple(elts) | ast.List(elts) | ast.Set(elts):
+            return _display(b, node, elts)
+        case ast.Dict(keys, values):
+            return _dict(b, node, keys, values)
+        case ast.Lambda():
+            return closure(b, node)
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+            return containers.comprehension(b, node)
+        case ast.JoinedStr():
+            return Num(_text(b, node))
+        case ast.NamedExpr(ast.Name(name), value):
+            result = evaluate(b, value)
+            b.assign(name, result, node)
+            return read_name(b, name)
+        case ast.Slice():
+            raise b.fail("a slice stands alone here")
+        case ast.Starred():
+            raise b.fail("a starred expression is not understood here", "Write the items out.")
+    kind = type(node).__name__
+    words = {"Yield": "`yield`", "YieldFrom": "`yield from`", "Await": "`await`"}
+    raise b.fail(f"{words.get(kind, kind)} cannot be differentiated", "Return a list, or write the loop out.")
+
+
+def evaluate_all(b: Builder, nodes: list[ast.expr]) -> list[Abs]:
+    """The values of several expressions, evaluated from the left; one that a later one disturbs is named first."""
+    values: list[Abs] = []
+    for node in nodes:
+        start = len(b.block)
+        value = evaluate(b, node)
+        if len(b.block) > start:
+            values = settle(b, values, start, nodes)
+        values.append(value)
+    return values
+
+
+def settle(b: Builder, values: list[Abs], start: int, nodes: list[ast.expr]) -> list[Abs]:
+    """Values that the statements from `start` on may change are given names before them."""
+    written = b.block[start:]
+    changed = all_assigned(tuple(written))
+    stores = any(isinstance(s, StoreStmt | AppendStmt) for s in all_statements(tuple(written)))
+    settled: list[Abs] = []
+    for k, value in enumerate(values):
+        if isinstance(value, Num) and not isinstance(value.expr, (type(None),)) and _disturbed(value.expr, changed, stores):
+            tail = b.block[start:]
+            del b.block[start:]
+            value = b.bind(b.temp(nodes[k], "t", "settled"), value)
+            start = len(b.block)
+            b.block.extend(tail)
+        settled.append(value)
+    return settled
+
+
+def _disturbed(expr: Expr, changed: set[str], stores: bool) -> bool:
+    from s2s_ad.ir.nodes import Const, Var
+
+    if isinstance(expr, Const):
+        return False
+    used = {v.name for v in variables(expr)}
+    if used & changed:
+        return True
+    return stores and not isinstance(expr, Var)
+
+
+def read_name(b: Builder, name: str) -> Abs:
+    frame = b.frame
+    while True:
+        if (frame.key, name) in b.state.env:
+            value = b.state.env[frame.key, name]
+            if isinstance(value, Poison):
+                raise b.fail(value.reason)
+            return value
+        if name in frame.locals and name not in frame.nonlocals:
+            raise b.fail(
+                f"`{name}` has no value here: it is assigned on another path only, or later",
+                f"Give `{name}` a value before it is used.",
+            )
+        if frame.parent is None:
+            break
+        frame = b.frames[frame.parent]
+    return free_name(b, frame.source, name)
+
+
+# -- operators ---------------------------------------------------------------------------------------------------------
+def binary(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
+    sequence = containers.sequence_operator(b, op, x, y)
+    if sequence is not None:
+        return sequence
+    method = containers.operator_method(b, op, x, y)
+    if method is not None:
+        return method
+    kx, ky = known_value(x), known_value(y)
+    if kx is not NOTHING and ky is not NOTHING:
+        try:
+            result = op(kx, ky)
+        except Exception:
+            result = NOTHING
+        if result is not NOTHING and isinstance(x, Known) and isinstance(y, Known):
+            return Known(result)
+        value = apply(b, op, [x, y], {}, style="op")
+        return replace(value, known=result) if isinstance(value, Num) else value
+    return apply(b, op, [x, y], {}, style="op")
+
+
+def unary(b: Builder, op: Any, x: Abs) -> Abs:
+    known = known_value(x)
+    if op is operator.not_:
+        if known is not NOTHING:
+            return Known(not known)
+        size = containers.truth(b, x)
+        if size is not None:
+            return Known(not size)
+        return Num(apply_expr(b, op, x))
+    if known is not NOTHING and isinstance(x, Known):
+        return Known(op(known))
+    value = apply(b, op, [x], {}, style="op")
+    return replace(value, known=op(known)) if known is not NOTHING and isinstance(value, Num) else value
+
+
+def apply_expr(b: Builder, op: Any, x: Abs) -> Expr:
+    from s2s_ad.ir.nodes import Call
+
+    return Call(op, (b.expr(x),), (), BOOL, "op")
+
+
+def _compare(b: Builder, node: ast.Compare) -> Abs:
+    values = evaluate_all(b, [node.left, *node.comparators])
+    parts: list[Abs] = []
+    for k, op in enumerate(node.ops):
+        if 0 < k < len(node.ops) and isinstance(values[k], Num):
+            values[k] = values[k] if len(node.ops) == 1 else _simple(b, values[k], node.comparators[k - 1])
+        parts.append(compare(b, op, values[k], values[k + 1]))
+    if len(parts) == 1:
+        return parts[0]
+    return _conjunction(b, "and", parts)
+
+
+def _simple(b: Builder, value: Abs, node: ast.AST) -> Abs:
+    from s2s_ad.ir.nodes import Index
+
+    if isinstance(value, Num) and not isinstance(value.expr, Index):
+        return b.atom(value, node)
+    return value
+
+
+def compare(b: Builder, op: ast.cmpop, x: Abs, y: Abs) -> Abs:
+    from s2s_ad.ir.nodes import Call
+
+    if isinstance(op, ast.In | ast.NotIn):
+        found = containers.contains(b, x, y)
+        if found is not None:
+            return Known(found is isinstance(op, ast.In))
+        parts = (b.expr(y), b.expr(x))
+        inside = Call(operator.contains, parts, (), BOOL, "op")
+        return Num(inside if isinstance(op, ast.In) else Call(operator.not_, (inside,), (), BOOL, "op"))
+    if isinstance(op, ast.Is | ast.IsNot):
+        same = containers.identical(b, x, y)
+        if same is not None:
+            return Known(same is isinstance(op, ast.Is))
+        return Num(Call(COMPARE[type(op)], (b.expr(x), b.expr(y)), (), BOOL, "op"))
+    kx, ky = known_value(x), known_value(y)
+    fn = COMPARE[type(op)]
+    if kx is not NOTHING and ky is not NOTHING:
+        try:
+            return Known(fn(kx, ky))
+        except Exception as error:
+            raise b.fail(f"this comparison raises {type(error).__name__}: {error}") from error
+    if isinstance(x, Known | Num) and isinstance(y, Known | Num):
+        return apply(b, fn, [x, y], {}, style="op")
+    if isinstance(x, Tup) and isinstance(y, Tup) and isinstance(op, ast.Eq | ast.NotEq):
+        if len(x.items) != len(y.items):
+            return Known(isinstance(op, ast.NotEq))
+        equal = _conjunction(b, "and", [compare(b, ast.Eq(), p, q) for p, q in zip(x.items, y.items, strict=True)])
+        return equal if isinstance(op, ast.Eq) else unary(b, operator.not_, equal)
+    return Num(Call(fn, (b.expr(x), b.expr(y)), (), BOOL, "op"))
+
+
+def _conjunction(b: Builder, op: Any, parts: list[Abs]) -> Abs:
+    stops = op == "or"
+    rest: list[Expr] = []
+    for part in parts:
+        known = known_value(part)
+        if known is NOTHING:
+            rest.append(b.expr(part))
+        elif bool(known) is stops:
+            rest.append(b.expr(Known(known)))
+            break
+    if not rest:
+        return parts[-1]
+    if len(rest) == 1:
+        return Num(rest[0]) if known_value(parts[-1]) is NOTHING or len(parts) > 1 else parts[-1]
+    return Num(Lazy(op, tuple(rest)))
+
+
+def _lazy(b: Builder, op: Any, nodes: list[ast.expr]) -> Abs:
+    """`and` and `or`: what Python would not evaluate is not evaluated."""
+    first = evaluate(b, nodes[0])
+    if len(nodes) == 1:
+        return first
+    known = known_value(first)
+    truth = bool(known) if known is not NOTHING and isinstance(first, Known) else containers.truth(b, first)
+    if truth is not None:
+        return _lazy(b, op, nodes[1:]) if truth is (op == "and") else first
+    rest: list[Stmt] = []
+    state = b.state.copy()
+    with b.into(rest):
+        second = _lazy(b, op, nodes[1:])
+    plain = isinstance(first, Num) and isinstance(second, Num | Known) and not rest
+    if plain and not any(is_inexact(b.expr(v).type) for v in (first, second)):
+        parts: list[Expr] = []
+        for value in (first, second):
+            e = b.expr(value)
+            parts += list(e.args) if isinstance(e, Lazy) and e.op == op else [e]
+        return Num(Lazy(op, tuple(parts), _joined(b, parts)))
+    b.state = state
+    if not isinstance(first, Num):
+        raise b.fail("`and`/`or` of these values is not understood", "Write an `if` statement.")
+    first = b.atom(first, nodes[0])
+    test = first if op == "and" else unary(b, operator.not_, first)
+    then = lambda: _lazy(b, op, nodes[1:])  # noqa: E731
+    return branch(b, b.node, b.expr(test), then, lambda: first)
+
+
+def _joined(b: Builder, parts: list[Expr]) -> Type:
+    type_: Type | None = parts[0].type
+    for part in parts[1:]:
+        type_ = None if type_ is None else join(type_, part.type, "lazy")
+    return BOOL if type_ is None else type_
+
+
+def _choice(b: Builder, node: ast.AST, test: ast.expr, then: Callable[[], Abs], orelse: Callable[[], Abs]) -> Abs:
+    condition = evaluate(b, test)
+    known = known_value(condition)
+    truth = bool(known) if known is not NOTHING else containers.truth(b, condition)
+    if truth is not None:
+        return then() if truth else orelse()
+    return branch(b, node, b.expr(condition), then, orelse)
+
+
+def branch(b: Builder, node: ast.AST, test: Expr, then: Callable[[], Abs], orelse: Callable[[], Abs]) -> Abs:
+    """A value that one of two paths gives: an expression where that is simple, else an `if` statement."""
+    before = b.state
+    then_block: list[Stmt] = []
+    else_block: list[Stmt] = []
+    b.state = before.copy()
+    with b.into(then_block):
+        x = then()
+        x_state = b.state
+    b.state = before.copy()
+    with b.into(else_block):
+        y = orelse()
+        y_state = b.state
+    plain = not then_block and not else_block and isinstance(x, Num | Known) and isinstance(y, Num | Known)
+    if plain and _both_passive(b, x, y):
+        b.state = before
+        ex, ey = b.expr(x), b.expr(y)
+        type_ = join(ex.type, ey.type, "choice")
+        if type_ is not None:
+            return Num(Choice(test, ex, ey, type_))
+    name = "#choice"
+    with b.into(then_block):
+        b.state = x_state
+        _hold(b, node, name, x)
+    with b.into(else_block):
+        b.state = y_state
+        _hold(b, node, name, y)
+    joined, x_fix, y_fix = join_states(b, x_state, y_state, b.site(node))
+    b.state = joined
+    b.emit(If(test, (*then_block, *x_fix), (*else_block, *y_fix), b.line))
+    return b.state.env.pop((b.frame.key, name))
+
+
+def _hold(b: Builder, node: ast.AST, name: str, value: Abs) -> None:
+    key = (b.frame.key, name)
+    if key not in b.local_names:
+        b.local_names[key] = b.temp(node, "t", "choice")
+    b.local_names[key] = b.temp(node, "t", "choice")
+    b.state.env.pop(key, None)
+    b.assign(name, value, node)
+
+
+def _both_passive(b: Builder, x: Abs, y: Abs) -> bool:
+    if isinstance(x, Known) and isinstance(y, Known) and not (is_number(x.value) and is_number(y.value)):
+        return x == y
+    if not isinstance(x, Num) and not isinstance(y, Num) and x != y and not is_number(getattr(x, "value", None)):
+        return False
+    ok = []
+    for v in (x, y):
+        e = b.expr(v)
+        ok.append(not is_inexact(e.type) or (isinstance(v, Known) and is_number(v.value)))
+    return all(ok) and not (isinstance(x, Known) and x.value is None) and not (isinstance(y, Known) and y.value is None)
+
+
+# -- displays, f-strings, closures ---------------------------------------------------------------------------------------
+def _display(b: Builder, node: ast.expr, elts: list[ast.expr]) -> Abs:
+    items: list[Abs] = []
+    plain = [e.value if isinstance(e, ast.Starred) else e for e in elts]
+    for element, value in zip(elts, evaluate_all(b, plain), strict=True):
+        items += containers.items_of(b, value) if isinstance(element, ast.Starred) else [value]
+    if isinstance(node, ast.Tuple):
+        return Tup(tuple(items))
+    if isinstance(node, ast.Set):
+        values = [known_value(v) for v in items]
+        if any(v is NOTHING for v in values):
+            return Num(b.expr(Known(None))) if not items else containers.opaque_set(b, items)
+        return Known(frozenset(values))
+    return containers.make_list(b, node, items)
+
+
+def _dict(b: Builder, node: ast.expr, keys: list[ast.expr | None], values: list[ast.expr]) -> Abs:
+    pairs: dict[Any, Abs] = {}
+    for key, value in zip(keys, values, strict=True):
+        if key is None:
+            inner = evaluate(b, value)
+            obj = b.state.heap.get(inner.site) if isinstance(inner, ObjectRef) else None
+            if not isinstance(obj, DictObject):
+                raise b.fail("only a dict of known keys can be unpacked here", "Write its items out.")
+            pairs.update(zip(obj.keys, obj.items, strict=True))
+            continue
+        k = known_value(evaluate(b, key))
+        if k is NOTHING:
+            raise b.fail("a dict key must be known when the program is derived", "Use a list, or constant keys.", key)
+        hint = k if isinstance(k, str) and k.isidentifier() else "item"
+        pairs[k] = b.container_item(evaluate(b, value), value, hint)
+    site = b.site(node)
+    b.state.heap[site] = DictObject(tuple(pairs), tuple(pairs.values()))
+    return ObjectRef(site)
+
+
+def _text(b: Builder, node: ast.JoinedStr) -> Text:
+    from s2s_ad.ir.nodes import Const
+
+    parts: list[tuple[Expr, str, str]] = []
+    for value in node.values:
+        match value:
+            case ast.Constant(text):
+                parts.append((Const(text), "", ""))
+            case ast.FormattedValue(inner, conversion, spec):
+                form = ""
+                if isinstance(spec, ast.JoinedStr):
+                    if not all(isinstance(v, ast.Constant) for v in spec.values):
+                        raise b.fail("a computed format is not understood", "Write the format as a constant.")
+                    form = "".join(v.value for v in spec.values if isinstance(v, ast.Constant))
+                flag = "" if conversion == -1 else chr(conversion)
+                parts.append((b.expr(evaluate(b, inner)), flag, form))
+    return Text(tuple(parts))
+
+
+def closure(b: Builder, node: ast.Lambda | ast.FunctionDef) -> Closure:
+    args = node.args
+    defaults = tuple(evaluate(b, d) for d in args.defaults)
+    keywords = tuple(
+        (a.arg, evaluate(b, d)) for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None
+    )
+    named = tuple(b.container_item(d, node, "default") for d in defaults)
+    return Closure(node, b.frame.source, b.frame.key, named, keywords)
+
+
+# -- subscripts ---------------------------------------------------------------------------------------------------------
+def subscript(b: Builder, base: Abs, slice_: ast.expr) -> Abs:
+    """`base[slice]`, read."""
+    static = containers.static_subscript(b, base, slice_, lambda n: evaluate(b, n))
+    if static is not None:
+        return static
+    if isinstance(base, Tup | ObjectRef):
+        base = containers.as_run_time(b, base)
+    if isinstance(base, Known):
+        if isinstance(base.value, type):
+            return base  # a generic alias in an annotation-like expression
+        base = Num(b.expr(base))
+    if not isinstance(base, Num):
+        raise b.fail("this value cannot be indexed")
+    start = len(b.block)
+    items, single = items_of_slice(b, slice_)
+    if len(b.block) > start:
+        base = settle(b, [base], start, [slice_])[0]  # type: ignore[assignment]
+    assert isinstance(base, Num)
+    return index(b, base, items, single)
+
+
+def items_of_slice(b: Builder, slice_: ast.expr) -> tuple[list[Any], bool]:
+    """The items of a subscript: abstract values, and `slice` objects of them."""
+    single = not isinstance(slice_, ast.Tuple)
+    nodes = slice_.elts if isinstance(slice_, ast.Tuple) else [slice_]
+    items: list[Any] = []
+    for node in nodes:
+        if isinstance(node, ast.Slice):
+            parts = [None if p is None else evaluate(b, p) for p in (node.lower, node.upper, node.step)]
+            items.append(slice(*parts))
+        elif isinstance(node, ast.Starred):
+            items += containers.items_of(b, evaluate(b, node.value))
+        else:
+            value = evaluate(b, node)
+            if single and isinstance(value, Tup):
+                return static_items(value), False
+            items.append(value)
+    return items, single
+
+

@@ -1,0 +1,230 @@
+"""What is known after two paths meet.
+
+Enters: two states.  Leaves: one that covers both, and for each side the assignments that bring it there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from s2s_ad.build.values import (
+    NOTHING,
+    Abs,
+    DictObject,
+    Instance,
+    Iteration,
+    Known,
+    ListObject,
+    Num,
+    ObjectRef,
+    Poison,
+    State,
+    Tup,
+    is_number,
+    leaf_expr,
+)
+from s2s_ad.ir.nodes import Assign, Const, MoveRoot, Place, Stmt, Var
+from s2s_ad.ir.types import Array, ListOf, Opaque, Scalar, Type, Unknown, join
+
+if TYPE_CHECKING:
+    from s2s_ad.build.builder import Builder
+
+
+class Joiner:
+    """Joins the values of two states, and collects what each side must still assign."""
+
+    def __init__(self, b: Builder, left: State, right: State, site: str) -> None:
+        self.b = b
+        self.left, self.right = left, right
+        self.site = site
+        self.left_fix: list[Stmt] = []
+        self.right_fix: list[Stmt] = []
+        self.out = State()
+
+    def run(self) -> tuple[State, list[Stmt], list[Stmt]]:
+        self.out.frozen = self.left.frozen | self.right.frozen
+        for key in [*self.left.env, *(k for k in self.right.env if k not in self.left.env)]:
+            x, y = self.left.env.get(key), self.right.env.get(key)
+            name = self.b.local_names.get(key, str(key[1]))
+            if x is None or y is None:
+                one = x if x is not None else y
+                assert one is not None
+                self.out.env[key] = self._one_sided(one)
+            else:
+                self.out.env[key] = self.value(x, y, name)
+        for site in [*self.left.heap, *(s for s in self.right.heap if s not in self.left.heap)]:
+            if site not in self.out.heap:
+                self._object(site)
+        return self.out, self.left_fix, self.right_fix
+
+    def _one_sided(self, value: Abs) -> Abs:
+        if isinstance(value, Num):
+            return replace(value, known=NOTHING, unsure=True)
+        return value
+
+    def value(self, x: Abs, y: Abs, name: str) -> Abs:
+        if isinstance(x, Poison) or isinstance(y, Poison):
+            return x if isinstance(x, Poison) else y
+        match x, y:
+            case ObjectRef(s), ObjectRef(t) if s == t:
+                self._object(s)
+                return x
+            case Tup(xs, cx, wx), Tup(ys, cy, wy) if len(xs) == len(ys) and cx is cy:
+                if wx is not None and wx == wy and xs == ys:
+                    return x
+                return Tup(tuple(self.value(p, q, f"{name}_{k}") for k, (p, q) in enumerate(zip(xs, ys, strict=True))), cx)
+            case Iteration(kind, xs), Iteration(other, ys) if kind == other and len(xs) == len(ys):
+                return Iteration(kind, tuple(self.value(p, q, name) for p, q in zip(xs, ys, strict=True)))
+            case ObjectRef(s), ObjectRef(t):
+                return self._two_objects(s, t, name)
+        if x == y and not isinstance(x, Num):
+            return x
+        return self._numbers(x, y, name)
+
+    def _two_objects(self, s: str, t: str, name: str) -> Abs:
+        a, c = self.left.heap.get(s), self.right.heap.get(t)
+        if isinstance(a, ListObject) and isinstance(c, ListObject) and ("#" not in s):
+            self.b.facts.dynamic |= {s, t}
+            from s2s_ad.build.builder import Restart
+
+            self.b.names.reset()
+            raise Restart
+        return Poison(f"`{name}` is one of two objects here, depending on the path taken")
+
+    def _numbers(self, x: Abs, y: Abs, name: str) -> Abs:
+        ex, ey = leaf_expr(x), leaf_expr(y)
+        if ex is None or ey is None:
+            return Poison(f"`{name}` holds different kinds of value here, depending on the path taken")
+        type_ = self._type(x, y, ex.type, ey.type)
+        if type_ is None:
+            return Poison(f"`{name}` holds different kinds of value here, depending on the path taken")
+        if not isinstance(x, Num) and not isinstance(y, Num) and not (is_number(getattr(x, "value", None))):
+            if isinstance(type_, Opaque):
+                return Poison(f"`{name}` holds different constants here, depending on the path taken")
+        xn, yn = (v if isinstance(v, Num) else Num(e) for v, e in ((x, ex), (y, ey)))
+        known = xn.known if xn.known is not NOTHING and _same(xn.known, yn.known) else NOTHING
+        unsure = xn.unsure or yn.unsure
+        origins = xn.origins | yn.origins
+        target = self._target(xn, yn, name)
+        place = self._place(xn, yn, target, type_, origins, name)
+        if isinstance(place, Poison):
+            return place
+        for side, value in ((self.left_fix, xn), (self.right_fix, yn)):
+            if not (isinstance(value.expr, Var) and value.expr.name == target):
+                side.append(Assign((target,), (value.expr,), self.b.line, "join"))
+        self.b.types[target] = type_
+        return Num(Var(target, type_, place), known, origins, unsure, xn.varied or yn.varied)
+
+    def _target(self, x: Num, y: Num, name: str) -> str:
+        if isinstance(x.expr, Var) and isinstance(y.expr, Var) and x.expr.name == y.expr.name:
+            return x.expr.name
+        key = ("join", self.site, name)
+        own = set(self.b.local_names.values())
+        for value in (x, y):
+            if isinstance(value.expr, Var) and (value.expr.name == name or value.expr.name in own) and name == value.expr.name:
+                return value.expr.name
+        if name in own:
+            return name
+        if key not in self.b.temps:
+            self.b.temps[key] = self.b.names.fresh(name.strip("#") or "t")
+        return self.b.temps[key]
+
+    def _type(self, x: Abs, y: Abs, tx: Type, ty: Type) -> Type | None:
+        for value, other in ((x, ty), (y, tx)):
+            if isinstance(value, Known) and value.value is None:
+                if isinstance(other, Scalar | Array | Unknown):
+                    return Unknown(other.dtype)
+                return None
+        return join(tx, ty, self.site)
+
+    def _place(
+        self, x: Num, y: Num, target: str, type_: Type, origins: frozenset[str], name: str
+    ) -> Place | None | Poison:
+        tracked = isinstance(type_, ListOf) or bool(origins & self.b.facts.written)
+        if not tracked or isinstance(type_, Scalar | Opaque):
+            return None
+        px = x.expr.place if isinstance(x.expr, Var) else None
+        py = y.expr.place if isinstance(y.expr, Var) else None
+        if px == py and px is not None:
+            return px
+        if px is None and py is None:
+            return Place(target)
+        sides = ((self.left, self.left_fix, x, px), (self.right, self.right_fix, y, py))
+        for state, fix, value, place in sides:
+            if place is None or place == Place(target):
+                continue
+            if place.path == () and not self._shared(state, place.root, target):
+                fix.append(Assign((target,), (value.expr,), self.b.line, "alias"))
+                fix.append(MoveRoot(target, place.root, type_, self.b.line))
+                continue
+            return Poison(
+                f"`{name}` may be one of two arrays here, and one of them is written in place: which one, is not known"
+            )
+        return Place(target)
+
+    def _shared(self, state: State, root: str, target: str) -> bool:
+        """Whether a name that is known on both sides would still need `root`."""
+        for key, value in state.env.items():
+            own = self.b.local_names.get(key)
+            if own == target or key not in self.left.env or key not in self.right.env:
+                continue
+            if isinstance(value, Num) and isinstance(value.expr, Var) and value.expr.place is not None:
+                if value.expr.place.root == root:
+                    return True
+        return False
+
+    def _object(self, site: str) -> None:
+        a, c = self.left.heap.get(site), self.right.heap.get(site)
+        if a is None or c is None:
+            one = a if a is not None else c
+            assert one is not None
+            self.out.heap[site] = one
+            return
+        if a is c:
+            self.out.heap[site] = a
+            return
+        name = site.rsplit(":", 1)[-1]
+        match a, c:
+            case ListObject(xs), ListObject(ys):
+                if len(xs) != len(ys):
+                    self._make_dynamic(site)
+                self.out.heap[site] = ListObject(self._items(xs, ys, "item"))
+            case DictObject(kx, xs), DictObject(ky, ys) if kx == ky:
+                self.out.heap[site] = DictObject(kx, self._items(xs, ys, "item", kx))
+            case Instance(cls, nx, xs, frozen), Instance(_, ny, ys) if nx == ny:
+                self.out.heap[site] = Instance(cls, nx, self._items(xs, ys, "field", nx), frozen)
+            case _:
+                reason = f"an object has different keys or attributes here, depending on the path taken ({name})"
+                poison = Poison(reason)
+                self.out.heap[site] = replace(a, items=tuple(poison for _ in a.items))
+
+    def _make_dynamic(self, site: str) -> None:
+        from s2s_ad.build.builder import Restart
+
+        if site in self.b.facts.dynamic:
+            raise self.b.fail("a list changes its length here in a way that is not understood")
+        if site.startswith("argument") or site.startswith("capture"):
+            raise self.b.fail("an argument's list changes its length here", "Make a copy with list(...) first.")
+        self.b.facts.dynamic.add(site)
+        self.b.names.reset()
+        raise Restart
+
+    def _items(self, xs: tuple[Abs, ...], ys: tuple[Abs, ...], name: str, keys: tuple[Any, ...] = ()) -> tuple[Abs, ...]:
+        out = []
+        for k, (p, q) in enumerate(zip(xs, ys, strict=True)):
+            key = keys[k] if keys else k
+            hint = key if isinstance(key, str) and key.isidentifier() else f"{name}_{k}"
+            out.append(self.value(p, q, hint))
+        return tuple(out)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)
+
+
+def join_states(b: Builder, left: State, right: State, site: str) -> tuple[State, list[Stmt], list[Stmt]]:
+    return Joiner(b, left, right, site).run()
+
+
+_ = Const

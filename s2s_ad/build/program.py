@@ -1,0 +1,121 @@
+"""The builder's front door: one function and one signature, as an IR program.
+
+Enters: a `FunctionSource`, the `Spec` of each parameter, the names to differentiate by.  Leaves: a `Built` program.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from s2s_ad.build.arguments import argument
+from s2s_ad.build.builder import Builder, Capture, Facts, Frame, Guard, Restart
+from s2s_ad.build.statements import names_assigned, run_body
+from s2s_ad.build.values import Abs
+from s2s_ad.errors import S2SError, internal
+from s2s_ad.frontend.normalise import normalise
+from s2s_ad.frontend.source import FunctionSource, place_of
+from s2s_ad.ir.names import Names
+from s2s_ad.ir.nodes import Block, Parameter, Var
+from s2s_ad.ir.spec import Spec
+from s2s_ad.ir.types import OPAQUE, Type
+
+_WALKS = 60
+
+
+@dataclass(frozen=True)
+class Built:
+    """A primal program: its parameters, its statements, and the abstract value of its result."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    body: Block
+    result: Abs
+    builder: Builder
+    arguments: dict[str, Abs]
+    captures: tuple[Capture, ...]
+    guards: tuple[Guard, ...]
+
+
+def parameter_names(tree: ast.FunctionDef) -> list[str]:
+    """The parameters in the order in which the emitted program takes them."""
+    a = tree.args
+    names = [p.arg for p in [*a.posonlyargs, *a.args]]
+    if a.vararg is not None:
+        names.append(a.vararg.arg)
+    names += [p.arg for p in a.kwonlyargs]
+    if a.kwarg is not None:
+        names.append(a.kwarg.arg)
+    return names
+
+
+def build(source: FunctionSource, specs: dict[str, Spec], wrt: tuple[str, ...]) -> Built:
+    """Walk the function until nothing new is learnt."""
+    facts = Facts()
+    tree = normalise(source.tree)
+    reserved = set(_every_name(source.tree))
+    for _ in range(_WALKS):
+        builder = Builder(source, facts, Names(reserved))
+        try:
+            return _walk(builder, tree, specs, wrt)
+        except Restart:
+            continue
+        except S2SError:
+            raise
+        except RecursionError as error:
+            raise internal(error, place_of(source, builder.node), _construct(builder.node)) from error
+        except Exception as error:
+            raise internal(error, place_of(builder.frame.source, builder.node), _construct(builder.node)) from error
+    raise S2SError("this program's memory could not be understood", "Simplify how its arrays share memory.")
+
+
+def _construct(node: ast.AST) -> str:
+    try:
+        return ast.unparse(node).splitlines()[0]
+    except Exception:
+        return type(node).__name__
+
+
+def _every_name(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(name) | ast.arg(name):
+                yield name
+            case ast.FunctionDef(name):
+                yield name
+
+
+def _walk(b: Builder, tree: ast.FunctionDef, specs: dict[str, Spec], wrt: tuple[str, ...]) -> Built:
+    assigned, nonlocals = names_assigned(tree)
+    b.frame = Frame((), b.source, None, assigned, nonlocals)
+    b.frames[()] = b.frame
+    arguments: dict[str, Abs] = {}
+    parameters: list[Parameter] = []
+    for name in parameter_names(b.source.tree):
+        b.wrt_argument = name in wrt
+        b.local((), name)
+        spec = specs[name]
+        value = argument(b, Var(name, OPAQUE), spec, f"argument {name}")
+        arguments[name] = b.state.env[(), name] = value
+        parameters.append(Parameter(name, _parameter_type(value)))
+    b.wrt_argument = False
+    result = run_body(b, tree)
+    for capture in b.captures:
+        parameters.append(Parameter(capture, b.types.get(capture, OPAQUE)))
+    return Built(
+        b.source.name,
+        tuple(parameters),
+        tuple(b.block),
+        result,
+        b,
+        arguments,
+        tuple(b.captures.values()),
+        tuple(b.guards.values()),
+    )
+
+
+def _parameter_type(value: Any) -> Type:
+    expr = getattr(value, "expr", None)
+    return OPAQUE if expr is None else expr.type

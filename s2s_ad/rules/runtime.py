@@ -1,0 +1,38 @@
+"""What emitted code falls back to where a shape is known only at run time.
+
+Enters: cotangents and shapes.  Leaves: plain NumPy functions, whose text is printed in the modules that call them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def unbroadcast(z_bar: Any, shape: tuple[int, ...]) -> Any:
+    """`z_bar`, summed over the axes that broadcasting from `shape` added."""
+    if np.shape(z_bar) == shape:
+        return z_bar
+    whole = np.broadcast_shapes(np.shape(z_bar), shape)
+    extra = len(whole) - len(shape)
+    axes = tuple(range(extra)) + tuple(extra + k for k, n in enumerate(shape) if n == 1 and whole[extra + k] != 1)
+    return np.sum(np.broadcast_to(z_bar, whole), axis=axes).reshape(shape)
+
+
+def last_writes(shape: tuple[int, ...], index: Any) -> Any:
+    """Which entries of `a[index] = v` are still there afterwards: of equal indices the last one wins."""
+    order = np.full(shape, -1)
+    places = order[index]
+    number = np.arange(places.size).reshape(places.shape)
+    order[index] = number
+    return order[index] == number
+
+
+def add_lists(a: Any, b: Any) -> Any:
+    """The sum of two cotangents of one list, item by item."""
+    if isinstance(a, list):
+        return [add_lists(x, y) for x, y in zip(a, b, strict=True)]
+    if isinstance(a, tuple):
+        return tuple(add_lists(x, y) for x, y in zip(a, b, strict=True))
+    return a + b
