@@ -134,6 +134,9 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
             b, Bound(Known(fn.func), None, tuple(_lifted(b, a) for a in fn.args), tuple(_lifted_kwargs(b, fn))), args, kwargs
         )
     if isinstance(fn, type):
+        definition = composite_for(fn)
+        if definition is not None and any(varied(v, b.state.heap) for v in [*args, *kwargs.values()]):
+            return user_call(b, definition, args, kwargs, True)
         return construct(b, fn, args, kwargs)
     fn = getattr(fn, "__s2s_primal__", fn)
     if b.in_rule and getattr(fn, "__module__", "").startswith("s2s_ad.rules"):
@@ -322,7 +325,7 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
             f"`{getattr(tree, 'name', 'lambda')}` calls itself to a depth that is known only at run time",
             "Write the recursion as a loop, or pass its depth as a constant.",
         )
-    normal = _normal(b, tree)
+    normal = _normal(b, tree, source)
     outer = b.frame
     parent = function.frame if isinstance(function, Closure) else None
     assigned, nonlocals = names_assigned(normal)
@@ -375,7 +378,7 @@ def _holds_closure(value: Abs, key: Any) -> bool:
     return False
 
 
-def _normal(b: Builder, tree: Any) -> ast.FunctionDef:
+def _normal(b: Builder, tree: Any, source: FunctionSource) -> ast.FunctionDef:
     key = id(tree)
     if key not in b.facts.trees:
         if isinstance(tree, ast.Lambda):
@@ -385,7 +388,7 @@ def _normal(b: Builder, tree: Any) -> ast.FunctionDef:
             ast.copy_location(made, tree)
             b.facts.trees[key] = (made, tree)
         else:
-            b.facts.trees[key] = (normalise(tree), tree)
+            b.facts.trees[key] = (normalise(tree, source), tree)
     normal: ast.FunctionDef = b.facts.trees[key][0]
     return normal
 
