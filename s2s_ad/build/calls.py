@@ -41,6 +41,7 @@ from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir import markers
 from s2s_ad.ir.nodes import Call, Effect
 from s2s_ad.ir.types import OPAQUE, Unknown
+from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
 from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_of, rule_for
 
 if TYPE_CHECKING:
@@ -131,7 +132,10 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
         return written
     if isinstance(fn, functools.partial):
         return call_value(
-            b, Bound(Known(fn.func), None, tuple(_lifted(b, a) for a in fn.args), tuple(_lifted_kwargs(b, fn))), args, kwargs
+            b,
+            Bound(Known(fn.func), None, tuple(_lifted(b, a) for a in fn.args), tuple(_lifted_kwargs(b, fn))),
+            args,
+            kwargs,
         )
     if isinstance(fn, type):
         definition = composite_for(fn)
@@ -139,7 +143,7 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
             return user_call(b, definition, args, kwargs, True)
         return construct(b, fn, args, kwargs)
     fn = getattr(fn, "__s2s_primal__", fn)
-    if b.in_rule and getattr(fn, "__module__", "").startswith("s2s_ad.rules"):
+    if getattr(fn, "__module__", "").startswith("s2s_ad.rules") and (b.in_rule or is_static(fn) or fn in _RULE_WORDS):
         return rule_call(b, fn, args, kwargs)
     if isinstance(fn, types.MethodType):
         if not _is_numeric(fn):
@@ -239,8 +243,6 @@ def opaque(b: Builder, function: Any, args: list[Abs], kwargs: dict[str, Abs]) -
 
 def rule_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """A call inside a rule: written out if it is a formula, else a function of the emitted module."""
-    from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
-
     if fn is is_zero:
         return Known(all(_zero(a) for a in args))
     if fn in (refuse, no_derivative):
@@ -255,6 +257,7 @@ def rule_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> A
     return inline(b, source, args, kwargs)
 
 
+_RULE_WORDS = (is_zero, no_derivative, refuse)
 _LOOPS = (ast.For, ast.While, ast.ListComp, ast.GeneratorExp, ast.AugAssign)
 
 
@@ -410,7 +413,12 @@ def bind_parameters(
     rest: dict[str, Abs] = {}
     only_positional = {p.arg for p in a.posonlyargs}
     for key, value in kwargs.items():
-        if key in values and key not in rest and (key in positional or key in keyword_only) and key not in only_positional:
+        if (
+            key in values
+            and key not in rest
+            and (key in positional or key in keyword_only)
+            and key not in only_positional
+        ):
             raise b.fail(f"`{name}` is given its argument `{key}` twice")
         if (key in positional and key not in only_positional) or key in keyword_only:
             values[key] = value

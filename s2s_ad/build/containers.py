@@ -102,6 +102,8 @@ def items_of(b: Builder, value: Abs) -> list[Abs]:
             return [Known(item) for item in v]
         case Num(expr) if isinstance(expr.type, Array) or isinstance(expr.type, TupleOf):
             pass
+        case RangeValue(start, stop, step) if NOTHING not in (ends := [known_value(v) for v in (start, stop, step)]):
+            return [Known(k) for k in range(*ends)]
         case Iteration() | RangeValue():
             from s2s_ad.build.loops import StaticItems, iterate
 
@@ -193,7 +195,9 @@ def as_run_time(b: Builder, base: Abs) -> Num:
     type_ = joined_type(b, exprs, b.site(b.node, "packed"))
     active = any(varied(v, b.state.heap) for v in items)
     return Num(
-        Display("list", exprs, ListOf(type_)), origins=frozenset().union(*(_origins(b, v) for v in items)), varied=active
+        Display("list", exprs, ListOf(type_)),
+        origins=frozenset().union(*(_origins(b, v) for v in items)),
+        varied=active,
     )
 
 
@@ -277,7 +281,9 @@ def _list_items(b: Builder, value: Abs) -> list[Abs] | None:
 def _repeated(b: Builder, items: list[Abs], count: Abs) -> Num:
     exprs = tuple(run_time_expr(b, v) for v in items)
     if any(isinstance(e.type, ListOf | Array | Unknown) for e in exprs):
-        raise b.fail("a list of references is repeated here", "Use a comprehension, so that each item is an object of its own.")
+        raise b.fail(
+            "a list of references is repeated here", "Use a comprehension, so that each item is an object of its own."
+        )
     item = joined_type(b, exprs, b.site(b.node, "repeated"))
     type_ = ListOf(item)
     return Num(
@@ -297,7 +303,9 @@ def _dynamic_operator(b: Builder, op: Any, x: Abs, y: Abs) -> Num:
         if e.type.item is not None:
             item = e.type.item if item is None else join(item, e.type.item, b.site(b.node))
     active = varied(x, b.state.heap) or varied(y, b.state.heap)
-    return Num(Call(operator.add, exprs, (), ListOf(item), "op"), origins=frozenset({b.site(b.node, "list")}), varied=active)
+    return Num(
+        Call(operator.add, exprs, (), ListOf(item), "op"), origins=frozenset({b.site(b.node, "list")}), varied=active
+    )
 
 
 def run_time_list(b: Builder, value: Abs) -> Expr:
@@ -401,7 +409,9 @@ def dynamic_list_method(b: Builder, base: Num, name: str, args: list[Abs]) -> Ab
             return popped(b, base, item)
         case "copy", []:
             raise b.fail("copying a list of run-time length is not understood here", "Use a comprehension.")
-    raise b.fail(f"`list.{name}` is not understood for a list of run-time length", "Write it with append, pop and indexing.")
+    raise b.fail(
+        f"`list.{name}` is not understood for a list of run-time length", "Write it with append, pop and indexing."
+    )
 
 
 def current(b: Builder, base: Num) -> Num:
@@ -420,7 +430,8 @@ def append(b: Builder, base: Num, value: Abs) -> None:
     item = expr.type if base.type.item is None else join(base.type.item, expr.type, b.site(b.node, "append"))
     if item is None:
         raise b.fail(
-            f"a list of {base.type.item} is given a value of another kind ({expr.type})", "Use one kind, or a tuple of lists."
+            f"a list of {base.type.item} is given a value of another kind ({expr.type})",
+            "Use one kind, or a tuple of lists.",
         )
     list_type = ListOf(item)
     origins = base.origins | _origins(b, value)
@@ -452,14 +463,21 @@ def popped(b: Builder, base: Num, item: Type) -> Abs:
         for name in names:
             b.save_before_rebinding(name, Const(0, INT))
         b.emit(PopLast(names, base.expr, item.items, b.line))
-        return Tup(tuple(b.bound(n, Num(Var(n, t), origins=base.origins, varied=base.varied)) for n, t in zip(names, item.items, strict=True)))
+        return Tup(
+            tuple(
+                b.bound(n, Num(Var(n, t), origins=base.origins, varied=base.varied))
+                for n, t in zip(names, item.items, strict=True)
+            )
+        )
     name = b.temp(b.node, "popped")
     b.save_before_rebinding(name, Const(0, INT))
     b.emit(PopLast((name,), base.expr, (item,), b.line))
     return b.bound(name, Num(Var(name, item), origins=base.origins, varied=base.varied))
 
 
-def dict_method(b: Builder, base: ObjectRef, obj: DictObject, name: str, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+def dict_method(
+    b: Builder, base: ObjectRef, obj: DictObject, name: str, args: list[Abs], kwargs: dict[str, Abs]
+) -> Abs:
     match name:
         case "items" | "keys" | "values":
             if name == "keys":
@@ -595,7 +613,9 @@ def generate(b: Builder, node: ast.AST, generators: list[ast.comprehension], bod
                 return
             conditional(b, node, evaluate(b, tests[0]), lambda: filtered(tests[1:]), lambda: None)
 
-        run_loop(b, generator, iterable, lambda v: assign_target(b, generator.target, v), lambda: filtered(generator.ifs))
+        run_loop(
+            b, generator, iterable, lambda v: assign_target(b, generator.target, v), lambda: filtered(generator.ifs)
+        )
 
     b.frame = inner
     try:

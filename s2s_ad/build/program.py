@@ -54,7 +54,7 @@ def parameter_names(tree: ast.FunctionDef) -> list[str]:
 def build(source: FunctionSource, specs: dict[str, Spec], wrt: tuple[str, ...]) -> Built:
     """Walk the function until nothing new is learnt."""
     facts = Facts()
-    tree = normalise(source.tree)
+    tree = normalise(source.tree, source)
     reserved = set(_every_name(source.tree))
     for _ in range(_WALKS):
         builder = Builder(source, facts, Names(reserved))

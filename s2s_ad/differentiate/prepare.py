@@ -345,3 +345,32 @@ def _value_uses(expr: Expr) -> list[str]:
         else:
             stack.extend(children(node))
     return found
+
+
+def counted(block: Block, names: Names, types: dict[str, Type]) -> Block:
+    """Loops whose length is not known before they run count their iterations."""
+    from s2s_ad.ir.nodes import number
+    from s2s_ad.ir.types import INT
+
+    out: list[Stmt] = []
+    for stmt in block:
+        match stmt:
+            case For() | While():
+                body = counted(stmt.body, names, types)
+                if isinstance(stmt, While) or stmt.stop is not None:
+                    name = names.fresh("trips")
+                    types[name] = INT
+                    trips = Var(name, INT)
+                    out.append(Assign((name,), (number(0),), note="trips"))
+                    more = Assign((name,), (Call(operator.add, (trips, number(1)), (), INT, "op"),), note="trips")
+                    body = (*body, more)
+                out.append(replace(stmt, body=body))
+            case If(_, then, orelse):
+                out.append(replace(stmt, then=counted(then, names, types), orelse=counted(orelse, names, types)))
+            case With(_, body):
+                out.append(replace(stmt, body=counted(body, names, types)))
+            case Try():
+                out.append(replace(stmt, body=counted(stmt.body, names, types)))
+            case _:
+                out.append(stmt)
+    return tuple(out)

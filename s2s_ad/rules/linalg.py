@@ -12,9 +12,11 @@ import numpy as np
 
 from s2s_ad.rules.lookup import is_zero, refuse
 from s2s_ad.rules.matrix_samples import call, cplx, csquare, real, square
-from s2s_ad.rules.registry import adjoint_of, composite, passive
+from s2s_ad.rules.registry import adjoint_of, composite, passive, static
 
 passive(np.linalg.matrix_rank)
+
+EPSILON = float(np.finfo(float).eps)
 
 
 # Inverse, determinants ------------------------------------------------------------------------------------------------
@@ -170,7 +172,7 @@ def pinv(a, y, y_bar, rcond=None, hermitian=False, *, rtol=None):
 )
 def lstsq(a, b, rcond=None):
     """The minimum-norm solution through the pseudo-inverse; its rank is taken to be constant around `a`."""
-    cutoff = max(a.shape) * np.finfo(float).eps if rcond is None else rcond
+    cutoff = max(a.shape) * EPSILON if rcond is None else rcond
     s = np.linalg.svd(a, compute_uv=False)
     x = np.linalg.pinv(a, cutoff) @ b
     rank = np.linalg.matrix_rank(a)
@@ -205,11 +207,16 @@ def tensorinv(a, ind=2):
 )
 def tensorsolve(a, b, axes=None):
     if axes is not None:
-        axes = tuple(axis % a.ndim for axis in axes)
-        order = tuple(axis for axis in range(a.ndim) if axis not in axes)
-        a = np.transpose(a, order + axes)
+        a = np.transpose(a, moved_last(axes, a.ndim))
     size = math.prod(b.shape)
     return np.linalg.solve(a.reshape(size, size), b.reshape(size)).reshape(a.shape[b.ndim :])
+
+
+@static
+def moved_last(axes, ndim):
+    """The permutation that moves `axes` to the end."""
+    last = tuple(axis % ndim for axis in axes)
+    return tuple(axis for axis in range(ndim) if axis not in last) + last
 
 
 # Products -------------------------------------------------------------------------------------------------------------

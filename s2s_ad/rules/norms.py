@@ -5,8 +5,6 @@ Enters: vectors and matrices, also complex.  Leaves: subgradients that are zero 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from s2s_ad.rules.matrix_samples import call, cplx, csquare, real, square
@@ -113,6 +111,12 @@ def norm(x, z, z_bar, ord=None, axis=None, keepdims=False):
     return z_bar * norm_gradient(x, z, ord, axis, kind)
 
 
+@static
+def axis_tuple(axis, ndim):
+    """`axis` as a tuple of non-negative numbers."""
+    return tuple(range(ndim)) if axis is None else tuple(k % ndim for k in axis)
+
+
 @composite(
     np.linalg.matrix_norm,
     samples=lambda: [
@@ -138,20 +142,15 @@ def matrix_norm(x, /, *, keepdims=False, ord="fro"):
     ],
 )
 def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
-    if axis is None or isinstance(axis, tuple):
-        axes = axis_tuple(axis, x.ndim)
-        rest = tuple(k for k in range(x.ndim) if k not in axes)
-        count = math.prod(x.shape[k] for k in axes)
-        flat = np.transpose(x, axes + rest).reshape((count, *(x.shape[k] for k in rest)))
-        result = np.linalg.norm(flat, ord, 0)
-        return np.expand_dims(result, axes) if keepdims else result
-    return np.linalg.norm(x, ord, axis, keepdims)
-
-
-@static
-def axis_tuple(axis, ndim):
-    """`axis` as a tuple of non-negative numbers."""
-    return tuple(range(ndim)) if axis is None else tuple(k % ndim for k in axis)
+    """Over several axes one after the other, which gives the same but for the number of non-zeros."""
+    if axis is not None and not isinstance(axis, tuple):
+        return np.linalg.norm(x, ord, axis, keepdims)
+    if ord == 0:
+        return np.sum(x != 0, axis=axis, keepdims=keepdims) + 0.0
+    axes = axis_tuple(axis, x.ndim)
+    for k in axes:
+        x = np.linalg.norm(x, ord, k, True)
+    return x if keepdims else np.squeeze(x, axes)
 
 
 @composite(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2s_ad.rules.linalg import EPSILON
 from s2s_ad.rules.lookup import refuse
 from s2s_ad.rules.matrix_samples import call, cplx, positive, real, square
 from s2s_ad.rules.registry import adjoint_of, composite
@@ -115,9 +116,11 @@ def polyint(p, m=1, k=None):
 def poly(seq_of_zeros):
     """The roots of a real polynomial may be complex; NumPy then drops the coefficients' imaginary parts."""
     zeros = np.asarray(seq_of_zeros)
-    if zeros.ndim == 2:
-        zeros = np.linalg.eigvals(zeros)
-    a = np.ones(1, dtype=zeros.dtype)
+    return from_roots(np.linalg.eigvals(zeros) if zeros.ndim == 2 else zeros)
+
+
+def from_roots(zeros):
+    a = np.ones(1) + 0 * zeros[:1]
     for k in range(len(zeros)):
         a = np.concatenate([a, np.zeros(1)]) - zeros[k] * np.concatenate([np.zeros(1), a])
     return a
@@ -196,6 +199,6 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
         columns = np.vander(x, deg + 1)
         values = y
     scale = np.sqrt(np.sum(columns * columns, axis=0))
-    cutoff = len(x) * np.finfo(float).eps if rcond is None else rcond
+    cutoff = len(x) * EPSILON if rcond is None else rcond
     solution = np.linalg.pinv(columns / scale, cutoff) @ values
     return solution / scale if y.ndim == 1 else solution / scale[:, None]

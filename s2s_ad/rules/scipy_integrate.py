@@ -14,7 +14,7 @@ import scipy.integrate
 from s2s_ad.ir.markers import stop_gradient
 from s2s_ad.rules.lookup import refuse
 from s2s_ad.rules.matrix_samples import call, positive, real
-from s2s_ad.rules.registry import composite
+from s2s_ad.rules.registry import composite, static
 
 # Samples of a function ------------------------------------------------------------------------------------------------
 
@@ -31,9 +31,10 @@ def _curves():
     ]
 
 
-def _shaped(values, axis, ndim):
-    """One number an interval, to be broadcast along `axis`."""
-    return values.reshape([-1 if k == axis % ndim else 1 for k in range(ndim)])
+@static
+def line_shape(axis, ndim):
+    """The shape, to be reshaped to, of a line along `axis` of an array of `ndim` axes."""
+    return tuple(-1 if k == axis % ndim else 1 for k in range(ndim))
 
 
 def _cut(y, axis, start, stop):
@@ -51,7 +52,7 @@ def _strips(y, x, dx, axis):
     if x is None:
         return means * dx
     if np.ndim(x) == 1:
-        return means * _shaped(x[1:] - x[:-1], axis, y.ndim)
+        return means * (x[1:] - x[:-1]).reshape(line_shape(axis, y.ndim))
     return means * (_cut(x, axis, 1, n) - _cut(x, axis, 0, n - 1))
 
 
@@ -240,7 +241,7 @@ def solve_ivp(
                     times.append(t_eval[asked])
                     states.append(y + h * (np.array([x, x * x, x**3, x**4]) @ (DENSE.T @ k)))
                     asked += 1
-            t, y, f = t_next, y_next, k[6]
+            t, y, f = t_next, y_next, k[6].copy()
     return Solution(np.array(times), np.stack(states, axis=1))
 
 
@@ -291,7 +292,7 @@ def odeint(func, y0, t, args=(), Dfun=None, full_output=0, rtol=None, atol=None,
             error = stop_gradient(mean_square(h * (ERRORS @ k) / scale))
             if error < 1:
                 s = t[i] if last else s + h
-                y, f = y_next, k[6]
+                y, f = y_next, k[6].copy()
                 h_abs = max(h_abs, abs(stop_gradient(h)) * growth(error, False))
             else:
                 h_abs = abs(stop_gradient(h)) * growth(error, True)

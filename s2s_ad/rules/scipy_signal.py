@@ -142,9 +142,10 @@ def convolved(x, weights, origins, mode, cval):
     return correlated(x, np.flip(weights), mirrored, mode, cval)
 
 
-def along(weights, axis, ndim):
-    """A line of weights as an array of `ndim` axes."""
-    return weights.reshape([-1 if k == axis % ndim else 1 for k in range(ndim)])
+@static
+def line_shape(axis, ndim):
+    """The shape, to be reshaped to, of a line along `axis` of an array of `ndim` axes."""
+    return tuple(-1 if k == axis % ndim else 1 for k in range(ndim))
 
 
 @static
@@ -190,7 +191,7 @@ def _lines():
 def correlate1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, origin=0):
     if output is not None:
         refuse("scipy.ndimage.correlate1d with output", "Assign the result instead.")
-    line = along(weights, axis, input.ndim)
+    line = weights.reshape(line_shape(axis, input.ndim))
     return correlated(input, line, [origin if n > 1 else 0 for n in line.shape], mode, cval)
 
 
@@ -198,7 +199,7 @@ def correlate1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, 
 def convolve1d(input, weights, axis=-1, output=None, mode="reflect", cval=0.0, origin=0):
     if output is not None:
         refuse("scipy.ndimage.convolve1d with output", "Assign the result instead.")
-    line = along(weights, axis, input.ndim)
+    line = weights.reshape(line_shape(axis, input.ndim))
     return convolved(input, line, [origin if n > 1 else 0 for n in line.shape], mode, cval)
 
 
@@ -218,7 +219,9 @@ def gaussian_weights(sigma, order, radius):
 
 def smoothed(x, sigma, axis, order, mode, cval, truncate, radius):
     reach = int(truncate * float(sigma) + 0.5) if radius is None else radius
-    return correlated(x, along(gaussian_weights(sigma, order, reach), axis, x.ndim), [0] * x.ndim, mode, cval)
+    return correlated(
+        x, gaussian_weights(sigma, order, reach).reshape(line_shape(axis, x.ndim)), per_axis(0, x.ndim), mode, cval
+    )
 
 
 @composite(

@@ -267,12 +267,18 @@ def multivariate_normal_logpdf(x, mean=None, cov=1, allow_singular=False):
     if allow_singular:
         refuse("scipy.stats.multivariate_normal with allow_singular=True", "Project to the range of the covariance.")
     x = np.asarray(x)
-    dim = (1 if np.ndim(cov) < 2 else np.shape(cov)[0]) if mean is None else np.size(mean)
+    cov = np.asarray(cov)
+    if mean is not None:
+        dim = np.size(mean)
+    elif cov.ndim < 2:
+        dim = 1
+    else:
+        dim = cov.shape[0]
     centred = x - (0.0 if mean is None else mean)
     if dim == 1 and (x.ndim < 2 or x.shape[-1] != 1):
         variance = np.reshape(cov, ())
         return -0.5 * centred * centred / variance - 0.5 * np.log(variance) - HALF_LOG_TWO_PI
-    if np.ndim(cov) < 2:
+    if cov.ndim < 2:
         scales = np.sqrt(cov) * np.ones(dim)
         white = centred / scales
         return -0.5 * np.sum(white * white, axis=-1) - np.sum(np.log(scales)) - dim * HALF_LOG_TWO_PI

@@ -1,0 +1,428 @@
+"""The whole adjoint program: forward sweep, reverse sweep, and what it returns.
+
+Enters: a built primal, the names to differentiate by.  Leaves: IR functions: one for a gradient, two for a vjp.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from s2s_ad.analysis.activity import active_names, flows, owner
+from s2s_ad.analysis.liveness import Table, live_before, names_read
+from s2s_ad.analysis.recording import Recording
+from s2s_ad.build.program import Built
+from s2s_ad.build.values import (
+    Abs,
+    DictObject,
+    Instance,
+    Known,
+    ListObject,
+    Num,
+    ObjectRef,
+    Tup,
+)
+from s2s_ad.differentiate.assemble import Assembler
+from s2s_ad.differentiate.bars import Bar, zero_type, zeros
+from s2s_ad.differentiate.inline_rule import Inliner
+from s2s_ad.differentiate.prepare import Preparer, counted
+from s2s_ad.differentiate.reverse import Sweep
+from s2s_ad.errors import SignatureError
+from s2s_ad.ir.names import Names
+from s2s_ad.ir.nodes import (
+    Assign,
+    Block,
+    Call,
+    Comment,
+    Const,
+    Display,
+    Expr,
+    Function,
+    Index,
+    Parameter,
+    Stmt,
+    Var,
+    all_assigned,
+    number,
+)
+from s2s_ad.ir.types import FLOAT, INT, OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, is_inexact
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """An adjoint program: its functions, the last one its entry, and the name of the reverse half, if it has one."""
+
+    functions: tuple[Function, ...]
+    reverse: str | None
+    names: Names
+
+
+@dataclass
+class Work:
+    """What the parts of the construction share."""
+
+    built: Built
+    wrt: tuple[str, ...]
+    names: Names
+    types: dict[str, Type]
+    leaves: dict[str, Num]
+    body: Block
+    value: Expr
+    seeds: list[tuple[str, Expr]]
+    aux: Expr | None
+
+
+def numbers(value: Abs, heap: dict[str, Any]) -> list[Num]:
+    """The run-time leaves of a value."""
+    match value:
+        case Num():
+            return [value]
+        case Tup(items):
+            return [n for v in items for n in numbers(v, heap)]
+        case ObjectRef(site):
+            return [n for v in heap[site].items for n in numbers(v, heap)]
+    return []
+
+
+def gradient(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable[[int], str], optimize: bool) -> Adjoint:
+    """One function: the value and the gradient."""
+    names = built.builder.names
+    bar_name = names.fresh(f"{built.name}_bar")
+    work = begin(built, wrt, has_aux)
+    result = work.seeds[0][1] if work.seeds else None
+    if result is not None:
+        _check_scalar(built, result)
+    seeds = {key: Bar(bar_name, FLOAT, True) for key, _ in work.seeds}
+    sweep, forward, reverse = sweeps(work, seeds, source_line, optimize)
+    grads = tuple(gradient_of(built, sweep, w, reverse) for w in wrt)
+    value = work.value if work.aux is None else Display("tuple", (work.value, work.aux), OPAQUE)
+    value = safe_value(value, sweep)
+    body: list[Stmt] = [Comment("# forward sweep"), *forward, Comment("# reverse sweep"), *reverse]
+    parameters = (*_declared(built), Parameter(bar_name, FLOAT, number(1.0), True), *_captured(built))
+    shown = grads[0] if len(grads) == 1 else Display("tuple", grads, OPAQUE)
+    function = Function(
+        names.fresh(f"{built.name}_adjoint"),
+        parameters,
+        tuple(body),
+        Display("tuple", (value, Display("tuple", grads, OPAQUE)), OPAQUE),
+        contract(built, wrt),
+    )
+    _ = shown
+    return Adjoint((function,), None, names)
+
+
+def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable[[int], str], optimize: bool) -> Adjoint:
+    """Two functions: the forward half gives the value and a record, the reverse half takes the record and a cotangent."""
+    names = built.builder.names
+    bar_name = names.fresh(f"{built.name}_bar")
+    work = begin(built, wrt, has_aux)
+    start: list[Stmt] = []
+    seeds: dict[str, Bar] = {}
+    for path, key, type_ in seed_paths(built, work, has_aux):
+        if not is_inexact(type_):
+            continue
+        bar = Var(bar_name, OPAQUE)
+        expr = path(bar)
+        if isinstance(expr, Var):
+            expr = replace(expr, type=zero_type(type_))
+        name = names.fresh(f"{key}_bar")
+        start.append(Assign((name,), (_typed(expr, zero_type(type_)),)))
+        if key in seeds:
+            start.append(Assign((seeds[key].name,), (_plus(seeds[key].var, Var(name, zero_type(type_))),)))
+        else:
+            seeds[key] = Bar(name, zero_type(type_), False)
+    sweep, forward, reverse = sweeps(work, seeds, source_line, optimize)
+    grads = tuple(gradient_of(built, sweep, w, reverse) for w in wrt)
+    value = work.value if work.aux is None else Display("tuple", (work.value, work.aux), OPAQUE)
+    value = safe_value(value, sweep)
+    reverse_body = [*start, *reverse]
+    needed = record_names(reverse_body, grads, bar_name, forward, built)
+    record = Display("tuple", tuple(Var(n, work.types.get(n, OPAQUE)) for n in needed), OPAQUE)
+    forward_function = Function(
+        names.fresh(f"{built.name}_forward"),
+        (*_declared(built), *_captured(built)),
+        tuple(forward),
+        Display("tuple", (value, record), OPAQUE),
+        f"The value of {built.name}, and what its reverse sweep needs.",
+    )
+    unpack = [] if not needed else [Assign(tuple(needed), tuple(Index(Var("record", OPAQUE), (number(k),), OPAQUE) for k in range(len(needed))))]
+    copies = [s for n in needed if (s := _private(n, reverse_body, work.types)) is not None]
+    reverse_function = Function(
+        names.fresh(f"{built.name}_reverse"),
+        (Parameter("record", OPAQUE), Parameter(bar_name, OPAQUE)),
+        tuple([*unpack, *copies, *reverse_body]),
+        Display("tuple", grads, OPAQUE),
+        f"The cotangents of {', '.join(wrt)} for a cotangent of {built.name}'s value; the record is left as it is.",
+    )
+    return Adjoint((reverse_function, forward_function), reverse_function.name, names)
+
+
+def _typed(expr: Expr, type_: Type) -> Expr:
+    return replace(expr, type=type_) if isinstance(expr, Var | Index | Call) else expr
+
+
+def _plus(a: Expr, b: Expr) -> Expr:
+    import operator
+
+    return Call(operator.add, (a, b), (), a.type, "op")
+
+
+def record_names(body: list[Stmt], grads: tuple[Expr, ...], bar: str, forward: list[Stmt], built: Built) -> list[str]:
+    """The names that the reverse half reads before it gives them a value."""
+    live = set().union(*(names_read(g) for g in grads)) if grads else set()
+    live = live_before(tuple(body), live, {})
+    known = all_assigned(tuple(forward)) | {p.name for p in built.parameters}
+    return sorted(n for n in live if n in known and n != bar)
+
+
+def _private(name: str, body: list[Stmt], types: dict[str, Type]) -> Stmt | None:
+    """A copy of what the reverse half consumes or overwrites in place."""
+    from s2s_ad.ir.nodes import Append, Effect, PopLast, Store, all_statements, variables
+
+    for stmt in all_statements(tuple(body)):
+        match stmt:
+            case PopLast(source=Var(n)) if n == name:
+                return Assign((name,), (Call(list, (Var(name, OPAQUE),), (), OPAQUE),))
+            case Store(target) if any(v.name == name for v in variables(target)):
+                type_ = types.get(name, Unknown())
+                if isinstance(type_, ListOf):
+                    return Assign((name,), (Call(list, (Var(name, type_),), (), type_),))
+                return Assign((name,), (Call(np.copy, (Var(name, type_),), (), type_, "method:copy"),))
+            case Append(Var(n)) if n == name:
+                return Assign((name,), (Call(list, (Var(name, OPAQUE),), (), OPAQUE),))
+            case Effect(Call(args=(Var(n), *_))) if n == name:
+                return Assign((name,), (Call(list, (Var(name, OPAQUE),), (), OPAQUE),))
+    return None
+
+
+# -- the parts ------------------------------------------------------------------------------------------------------------
+def begin(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Work:
+    """Name the result, and prepare the primal."""
+    b = built.builder
+    types = dict(b.types)
+    leaves: dict[str, Num] = {}
+    for w in wrt:
+        for leaf in numbers(built.arguments[w], b.state.heap):
+            key = owner(leaf.expr)
+            if key is not None and is_inexact(leaf.type):
+                leaves[key] = leaf
+    body = list(built.body)
+    result, aux = built.result, None
+    if has_aux:
+        if not isinstance(result, Tup) or len(result.items) != 2:
+            raise SignatureError(
+                f"`{built.name}` must return (value, aux) for has_aux=True", "Return a tuple of two, or leave has_aux out."
+            )
+        result, aux_value = result.items
+        aux = b.expr(aux_value)
+    named, seeds = _named_result(b, result, body, types)
+    value = b.expr(named)
+    return Work(built, wrt, b.names, types, leaves, tuple(body), value, seeds, aux)
+
+
+def _named_result(b: Any, result: Abs, body: list[Stmt], types: dict[str, Type]) -> tuple[Abs, list[tuple[str, Expr]]]:
+    seeds: list[tuple[str, Expr]] = []
+    count = len(numbers(result, b.state.heap))
+
+    def named(value: Abs) -> Abs:
+        match value:
+            case Num(expr):
+                key = owner(expr) if isinstance(expr, Var) else None
+                if key is None or (isinstance(expr, Var) and expr.place is not None and expr.place.path):
+                    name = b.names.fresh("value" if count == 1 else f"value_{len(seeds)}")
+                    types[name] = expr.type
+                    body.append(Assign((name,), (expr,), _last_line(b)))
+                    expr = Var(name, expr.type)
+                    key = name
+                seeds.append((key, expr))
+                return Num(expr)
+            case Tup(items, cls):
+                return Tup(tuple(named(v) for v in items), cls)
+            case ObjectRef(site):
+                obj = b.state.heap[site]
+                b.state.heap[site] = replace(obj, items=tuple(named(v) for v in obj.items))
+                return value
+        return value
+
+    return named(result), seeds
+
+
+def _last_line(b: Any) -> int:
+    import ast
+
+    last = b.source.tree.body[-1]
+    return last.lineno if isinstance(last, ast.Return) else 0
+
+
+def seed_paths(built: Built, work: Work, has_aux: bool) -> list[tuple[Callable[[Expr], Expr], str, Type]]:
+    """For each leaf of the result: how it is reached in the cotangent, and the name that it seeds."""
+    result = built.result.items[0] if has_aux and isinstance(built.result, Tup) else built.result
+    heap = built.builder.state.heap
+    paths: list[Callable[[Expr], Expr]] = []
+
+    def visit(value: Abs, reach: Callable[[Expr], Expr]) -> None:
+        match value:
+            case Num():
+                paths.append(reach)
+            case Tup(items, cls):
+                for k, item in enumerate(items):
+                    visit(item, lambda e, k=k, reach=reach: Index(reach(e), (number(k),), OPAQUE))  # type: ignore[misc]
+            case ObjectRef(site):
+                match heap[site]:
+                    case ListObject(items):
+                        for k, item in enumerate(items):
+                            visit(item, lambda e, k=k, reach=reach: Index(reach(e), (number(k),), OPAQUE))  # type: ignore[misc]
+                    case DictObject(keys, items):
+                        for key, item in zip(keys, items, strict=True):
+                            constant = built.builder.key_expr(key)
+                            visit(item, lambda e, c=constant, reach=reach: Index(reach(e), (c,), OPAQUE))  # type: ignore[misc]
+                    case Instance(_, names, items):
+                        for n, item in zip(names, items, strict=True):
+                            visit(
+                                item,
+                                lambda e, n=n, reach=reach: Call(getattr, (reach(e), Const(n)), (), OPAQUE, f"attribute:{n}"),  # type: ignore[misc]
+                            )
+
+    visit(result, lambda e: e)
+    return [(path, key, expr.type) for path, (key, expr) in zip(paths, work.seeds, strict=True)]
+
+
+def sweeps(
+    work: Work, seeds: dict[str, Bar], source_line: Callable[[int], str], optimize: bool
+) -> tuple[Sweep, list[Stmt], list[Stmt]]:
+    names, types = work.names, work.types
+    result = set(seeds)
+    body = counted(work.body, names, types)
+    active = set(active_names(body, work.leaves, result))
+    preparer = Preparer(names, active, types, Inliner(names))
+    body = preparer.block(body)
+    active = set(active_names(body, work.leaves, result))
+    sweep = Sweep(names, active, types)
+    sweep.bars.bar_names |= {k: b.name for k, b in seeds.items()}
+    sweep.bars.state = {k: b for k, b in seeds.items() if k in active}
+    nodes = sweep.block(body)
+    parameters = {p.name for p in work.built.parameters}
+    primal = all_assigned(body) | parameters
+    final = names_read(work.value) | (names_read(work.aux) if work.aux is not None else set())
+    tables: Table = {}
+    live_before(body, final, tables)
+    recording = Recording(primal, tables)
+    ended = recording.block(nodes, frozenset())
+    _ = ended
+    assembler = Assembler(names, types, recording, source_line, parameters)
+    forward = assembler.forward(nodes)
+    reverse = assembler.reverse(nodes)
+    tapes: list[Stmt] = [Assign((t.name,), (Display("list", (), ListOf(t.item)),), note="tape") for t in assembler.tapes]
+    holes: list[Stmt] = [Assign((n,), (Const(None),), note="hole") for n in assembler.undefined]
+    return sweep, [*tapes, *holes, *forward], reverse
+
+
+def gradient_of(built: Built, sweep: Sweep, name: str, out: list[Stmt]) -> Expr:
+    """The gradient of one argument, in the argument's own structure."""
+    heap = built.builder.state.heap
+    sweep.bars.out = out
+
+    def leaf(value: Num) -> Expr:
+        key = owner(value.expr)
+        if key is None or not is_inexact(value.type):
+            return Const(None) if not isinstance(value.type, ListOf) else Display("list", (), value.type)
+        if key not in sweep.bars.state:
+            return zeros(key, sweep.types[key])
+        sweep.bars.settle(key)
+        bar = sweep.bars.state[key]
+        return cast(bar, value.type)
+
+    def whole(value: Abs) -> Expr:
+        match value:
+            case Num():
+                return leaf(value)
+            case Tup(items, cls):
+                parts = tuple(whole(v) for v in items)
+                if cls is not None:
+                    return Call(cls, parts, (), OPAQUE)
+                return Display("tuple", parts, OPAQUE)
+            case ObjectRef(site):
+                return _container(built, heap[site], whole)
+            case Known(v):
+                return built.builder.expr(value) if v is None else Const(None)
+        return Const(None)
+
+    return whole(built.arguments[name])
+
+
+def _container(built: Built, obj: Any, whole: Callable[[Abs], Expr]) -> Expr:
+    match obj:
+        case ListObject(items):
+            return Display("list", tuple(whole(v) for v in items), OPAQUE)
+        case DictObject(keys, items):
+            parts: list[Expr] = []
+            for key, item in zip(keys, items, strict=True):
+                parts += [built.builder.key_expr(key), whole(item)]
+            return Display("dict", tuple(parts), OPAQUE)
+        case Instance(cls, names, items):
+            from s2s_ad.rules.runtime import instance
+
+            fields: list[Expr] = []
+            for n, item in zip(names, items, strict=True):
+                fields += [Const(n), whole(item)]
+            return Call(instance, (built.builder.object_ref(cls), Display("dict", tuple(fields), OPAQUE)), (), OPAQUE)
+    return Const(None)
+
+
+def cast(bar: Bar, type_: Type) -> Expr:
+    """The cotangent in the argument's own dtype."""
+    dtype = getattr(type_, "dtype", None)
+    have = getattr(bar.type, "dtype", None)
+    if isinstance(type_, Array) and dtype is not None and (have != dtype or not isinstance(bar.type, Array)):
+        if dtype.kind == "f" and have is not None and have.kind == "c":
+            return Call(np.astype, (Call(np.real, (bar.var,), (), OPAQUE), Const(dtype)), (), type_)
+        return Call(np.astype, (Call(np.asarray, (bar.var,), (), OPAQUE), Const(dtype)), (), type_)
+    if isinstance(type_, Scalar) and not type_.weak and have != dtype and isinstance(bar.type, Scalar):
+        assert dtype is not None
+        return Call(dtype.type, (bar.var,), (), type_)
+    if isinstance(bar.type, Array) and not bar.owned:
+        return Call(np.copy, (bar.var,), (), bar.type, "method:copy")
+    return bar.var
+
+
+def safe_value(value: Expr, sweep: Sweep) -> Expr:
+    """An array that is returned must not be one that the reverse sweep restores, or the caller's own."""
+    match value:
+        case Var(type=Array() | Unknown()):
+            return Call(np.copy, (value,), (), value.type, "method:copy") if isinstance(value.type, Array) else value
+        case Display(kind, items) if kind in ("tuple", "list"):
+            return replace(value, items=tuple(safe_value(i, sweep) for i in items))
+    return value
+
+
+def _check_scalar(built: Built, result: Expr) -> None:
+    type_ = result.type
+    if isinstance(type_, Array) and type_.dims:
+        dims = ", ".join(str(d) if d == 1 else "n" for d in type_.dims)
+        raise SignatureError(
+            f"the gradient is defined for functions with a scalar result; `{built.name}` returns an array of shape ({dims}{',' if len(type_.dims) == 1 else ''})",
+            "Use vjp or jacobian, or return a sum.",
+        )
+
+
+def _declared(built: Built) -> tuple[Parameter, ...]:
+    captures = {c.parameter for c in built.captures}
+    return tuple(p for p in built.parameters if p.name not in captures)
+
+
+def _captured(built: Built) -> tuple[Parameter, ...]:
+    captures = {c.parameter for c in built.captures}
+    return tuple(Parameter(p.name, p.type, Const(None), True) for p in built.parameters if p.name in captures)
+
+
+def contract(built: Built, wrt: tuple[str, ...]) -> str:
+    """The docstring: gradient of what, with respect to what, for which signature."""
+    shown = ", ".join(f"{p.name}: {p.type}" for p in _declared(built))
+    return f"Value of {built.name} and its gradient with respect to {', '.join(wrt)}.\n\nFor {shown}.\n"
+
+
+_ = (inspect, INT, TupleOf, flows)
