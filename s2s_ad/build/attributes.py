@@ -182,7 +182,7 @@ def shape(b: Builder, base: Num) -> Abs:
         whole = Call(np.shape, (base.expr,), (), TupleOf((INT,) * type_.ndim), "attribute:shape")
         items: list[Abs] = []
         for k, dim in enumerate(type_.dims):
-            item = Index(whole, (Const(k, INT),), INT)
+            item = Index(whole, (Const(k, INT),), Scalar(INT.dtype, size=dim))
             items.append(Num(item, known=1) if dim == 1 else Num(item))
         return Tup(tuple(items), None, whole)
     return Num(Call(np.shape, (base.expr,), (), OPAQUE, "attribute:shape"))

@@ -278,6 +278,8 @@ class Builder:
         """The author's `name = value` in the current frame (or the frame a nonlocal name lives in)."""
         frame = self.frame.key
         match value:
+            case Num(expr) if self.in_rule and is_atom(expr):
+                self.state.env[frame, name] = value
             case Num():
                 target = self.local(frame, name)
                 if isinstance(value.expr, Var) and value.expr.name == target:

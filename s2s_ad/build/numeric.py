@@ -78,6 +78,8 @@ MAYBE_VIEWS: frozenset[Any] = frozenset(
 def operand(b: Builder, value: Abs) -> Any:
     """What type inference needs to know of an argument."""
     match value:
+        case Known(np.generic() as v):
+            return KnownOperand(v)
         case Known(v) if isinstance(v, float | complex) and not isinstance(v, bool):
             return FLOAT if isinstance(v, float) else Scalar(np.dtype(complex))
         case Known(v):
@@ -147,7 +149,7 @@ OPERATOR_UFUNCS: dict[Any, Any] = {
 
 
 def infer(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Type:
-    weak = style_is_operator(fn)
+    weak = style_is_operator(fn) and fn is not operator.pow
     operands = tuple(operator_operand(b, a) if weak else operand(b, a) for a in args)
     hint = f"{b.site(b.node)}"
     type_ = result_type(fn, operands, {k: operand(b, v) for k, v in kwargs.items()}, hint)

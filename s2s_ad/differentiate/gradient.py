@@ -422,7 +422,7 @@ def _captured(built: Built) -> tuple[Parameter, ...]:
 def contract(built: Built, wrt: tuple[str, ...]) -> str:
     """The docstring: gradient of what, with respect to what, for which signature."""
     shown = ", ".join(f"{p.name}: {p.type}" for p in _declared(built))
-    return f"Value of {built.name} and its gradient with respect to {', '.join(wrt)}.\n\nFor {shown}.\n"
+    return f"Value of {built.name} and its gradient with respect to {', '.join(wrt)}.\n\nFor {shown}."
 
 
 _ = (inspect, INT, TupleOf, flows)

@@ -180,18 +180,13 @@ class Sweep:
         """Add contributions; those to the name whose cotangent they are made of come last."""
         own = [c for c in found if c.key == target]
         others = [c for c in found if c.key != target]
-        shared = bar is not None and not bar.owned
-        for c in _merged(others):
-            self.add(c, shared, bar)
-        for c in _merged(own):
-            self.add(c, shared, bar)
-
-    def add(self, c: Contribution, shared: bool, bar: Bar | None) -> None:
-        self.bars.add(c.key, c.path, c.g, c.like)
-        if bar is not None and isinstance(c.g, Var) and c.g.name == bar.name and c.key in self.bars.state and not c.path:
-            # The buffer moves on: it stays owned if nothing else was given it.
-            state = self.bars.state[c.key]
-            self.bars.state[c.key] = replace(state, owned=False)
+        passed = [c for c in found if bar is not None and isinstance(c.g, Var) and c.g.name == bar.name]
+        for c in [*_merged(others), *_merged(own)]:
+            fresh = c.key not in self.bars.state
+            self.bars.add(c.key, c.path, c.g, c.like)
+            if bar is not None and bar.owned and [c] == passed and fresh and not c.path:
+                # The buffer moves on: it stays owned, as nothing else was given it.
+                self.bars.state[c.key] = replace(self.bars.state[c.key], owned=True)
 
     def parallel(self, node: Node, stmt: Assign) -> None:
         """`a, b = b, a`."""
@@ -258,7 +253,7 @@ class Sweep:
         value = stmt.value if stmt.op is not operator.sub else Call(operator.neg, (stmt.value,), (), stmt.value.type, "op")
         if not is_active(value, self.active):
             return
-        g = self.part(key, path)
+        g = self.part(key, path, stmt.target.type)
         if any(access_key(v) == key for v in variables(value)):
             g = self.copied(g)
         elif not isinstance(g, Var) and isinstance(stmt.value, Call):
@@ -276,13 +271,13 @@ class Sweep:
         fitted = fit(g, value.type, value) if _differs(value.type, target.type) else g
         adjoint.run(value, simplify(fitted))
 
-    def part(self, key: str, path: tuple[Step, ...]) -> Expr:
+    def part(self, key: str, path: tuple[Step, ...], type_: Type) -> Expr:
         """The cotangent of a part of an array, as an expression."""
         if not path:
             return self.bars.state[key].var
         bar = self.bars.whole(key)
         part: Expr = self.bars.at(bar.var, path)
-        return part
+        return replace(part, type=zero_type(type_)) if isinstance(part, Index | Var) else part
 
     def named(self, g: Expr) -> Expr:
         name = self.names.fresh("t_bar")
@@ -298,7 +293,7 @@ class Sweep:
         """`y[i] = e`: what flows to e is the cotangent of y[i], which is zero before."""
         reads = [v for v in _references(value) if owner(v) == key and key in self.active]
         other = [v for v in reads if not self.same_part(v, stmt.target)]
-        target = self.part(key, path)
+        target = self.part(key, path, stmt.target.type)
         g: Expr = target
         flows = is_active(value, self.active)
         zero = _zero_like(target)
@@ -307,12 +302,9 @@ class Sweep:
         if not flows:
             self.clear(key, path, target, zero)
             return
-        whole = not path
         many = len(_references(value)) > 1 or not isinstance(target, Var)
         if reads and other:
             g = self.copied(g)
-            self.clear(key, path, target, zero)
-            whole = False
         elif reads or gathers(target):
             g = self.copied(g) if self._uses_more_than_once(value, key) or gathers(target) else g
         elif many and isinstance(g.type, Scalar):
@@ -327,8 +319,13 @@ class Sweep:
             self.flush(adjoint.found, "", None)
             self.clear(key, path, target, zero)
             return
-        self.flush(adjoint.found, "", None)
-        _ = whole
+        exact = [c for c in adjoint.found if c.key == key and c.path == path] if path else []
+        if exact:
+            (own,) = _merged(exact)
+            self.bars.emit(Store(target, own.g))  # type: ignore[arg-type]
+        else:
+            self.clear(key, path, target, zero)
+        self.flush([c for c in adjoint.found if c not in exact], "", None)
 
     def _uses_more_than_once(self, value: Expr, key: str) -> bool:
         return sum(1 for v in _references(value) if owner(v) in self.active) > 1

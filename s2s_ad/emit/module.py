@@ -281,6 +281,9 @@ def _function(writer: Writer, f: Function) -> None:
     writer.put(0, f"def {f.name}({', '.join(parts)}):")
     if f.docstring:
         for k, line in enumerate(f.docstring.splitlines()):
+            if not line:
+                writer.put(0, "")
+                continue
             writer.put(1, ('"""' if k == 0 else "") + line + ('"""' if k == len(f.docstring.splitlines()) - 1 else ""))
     for stmt in f.body:
         writer.statement(stmt, 1)

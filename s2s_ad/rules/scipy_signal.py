@@ -150,7 +150,7 @@ def line_shape(axis, ndim):
 
 @static
 def per_axis(value, ndim):
-    return [value] * ndim if isinstance(value, (int, float, str)) else list(value)
+    return (value,) * ndim if isinstance(value, (int, str)) else tuple(value)
 
 
 def _images():
@@ -256,11 +256,12 @@ def gaussian_filter(
 ):
     if output is not None or axes is not None:
         refuse("scipy.ndimage.gaussian_filter with output or axes", "Leave them out; give a sigma of 0 to an axis.")
-    sigmas, orders, modes = per_axis(sigma, input.ndim), per_axis(order, input.ndim), per_axis(mode, input.ndim)
+    orders, modes = per_axis(order, input.ndim), per_axis(mode, input.ndim)
     result = input
-    for axis in range(input.ndim):
-        if sigmas[axis] > 1e-15:
-            result = smoothed(result, sigmas[axis], axis, orders[axis], modes[axis], cval, truncate, radius)
+    for axis in convolved_axes(None, input.ndim):
+        width = sigma[axis] if isinstance(sigma, (tuple, list)) else sigma
+        if width > 1e-15:
+            result = smoothed(result, width, axis, orders[axis], modes[axis], cval, truncate, radius)
     return result
 
 

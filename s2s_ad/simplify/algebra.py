@@ -11,6 +11,9 @@ import operator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from s2s_ad.build.families import is_elementwise
 from s2s_ad.ir.nodes import Call, Const, Expr, map_children, number
 from s2s_ad.ir.types import Array, Scalar, Type
 
@@ -27,6 +30,8 @@ def _number(expr: Expr) -> Any:
 
 
 def _step(expr: Call) -> Expr:
+    if expr.fn in (np.size, np.shape) and len(expr.args) == 1 and not expr.kwargs:
+        return _measured(expr)
     if len(expr.args) == 2:
         x, y = expr.args
         a, b = _number(x), _number(y)
@@ -51,6 +56,23 @@ def _step(expr: Call) -> Expr:
         if value is not None:
             return number(-value)
     return expr
+
+
+def _measured(expr: Call) -> Expr:
+    """The size of an elementwise expression is that of an operand of the same dimensions."""
+    (inner,) = expr.args
+    while isinstance(inner, Call) and isinstance(inner.type, Array):
+        same = [a for a in inner.args if isinstance(a.type, Array) and a.type.dims == inner.type.dims]
+        if not same or not (is_elementwise(inner.fn) or inner.fn in _ARITHMETIC):
+            break
+        inner = same[0]
+    if inner is expr.args[0]:
+        return expr
+    style = "attribute:size" if expr.fn is np.size else "attribute:shape"
+    return replace(expr, args=(inner,), style=style)
+
+
+_ARITHMETIC = {operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg}
 
 
 def _product(expr: Call, x: Expr, y: Expr, a: Any, b: Any) -> Expr:
