@@ -148,7 +148,6 @@ def line_shape(axis, ndim):
     return tuple(-1 if k == axis % ndim else 1 for k in range(ndim))
 
 
-@static
 def per_axis(value, ndim):
     return (value,) * ndim if isinstance(value, (int, str)) else tuple(value)
 
