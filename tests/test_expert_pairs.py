@@ -24,7 +24,7 @@ NAMES = ("loss", "smooth", "settle", "seidel", "window")
 
 
 def pair(name: str) -> Any:
-    return pairs(np.random.default_rng(3))[name]
+    return pairs(np.random.default_rng(3))[name]  # type: ignore[no-untyped-call]
 
 
 def emitted(name: str) -> str:

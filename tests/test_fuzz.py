@@ -83,8 +83,8 @@ def test_the_shrinker_keeps_what_fails() -> None:
 
 
 def test_normalised_programs_compute_the_same() -> None:
-    """The few forms mean what the program meant: the same number to the last bit, for a thousand programs."""
-    for seed in range(1000):
+    """The few forms mean what the program meant: the same number to the last bit, for 400 programs."""
+    for seed in range(400):
         program = generate(seed)
         function = load(program.text)
         tree = normalise(retrieve(function).tree)
@@ -92,5 +92,5 @@ def test_normalised_programs_compute_the_same() -> None:
         exec(compile(ast.fix_missing_locations(ast.Module([tree], [])), "<normalised>", "exec"), space)
         with np.errstate(all="ignore"):
             expected = function(*program.arguments())
-            got = space["f"](*program.arguments())  # type: ignore[operator]
+            got = space["f"](*program.arguments())
         assert np.array_equal(got, expected, equal_nan=True), f"seed {seed}\n{program.text}\n{ast.unparse(tree)}"

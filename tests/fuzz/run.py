@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -78,13 +80,14 @@ def save(report: Report, folder: Path, shorten: bool, each: int = 2) -> None:
             continue
         text = program.text
         if shorten:
-            args = program.arguments()
-            text = shrink(
-                text, lambda shorter, args=args, group=group: judge(shorter, args, 5).group() == group, seconds=40.0
-            )
+            text = shrink(text, partial(_same_failure, program.arguments(), group), seconds=40.0)
         (folder / f"{verdict.kind}_{program.seed}.py").write_text(
             f"# seed {program.seed}: {verdict.kind}: {verdict.reason}\n{text}"
         )
+
+
+def _same_failure(args: list[Any], group: str, text: str) -> bool:
+    return judge(text, args, 5).group() == group
 
 
 def main() -> int:
