@@ -46,6 +46,7 @@ from typing import Any, Literal
 import numpy as np
 
 from s2s_ad.errors import SignatureError
+from s2s_ad.ir.nodes import Call, Choice, Const, Display, Index, Lazy, Ref, Var
 from s2s_ad.rules.lookup import load_family
 
 Kind = Literal["elementwise", "linear", "multilinear", "general"]
@@ -92,10 +93,18 @@ class Rule:
     binder: Binder | None = None
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The operands and the options of a call of the primal; options that were not given are absent."""
+        """The operands and the options of a call of the primal; options that were not given are absent.
+
+        The arguments are values or expressions of the IR, of which a binder sees the constants; what the primal's
+        defaults stand for comes back as what the arguments were.
+        """
+        in_ir = any(isinstance(a, _EXPRESSIONS) for a in (*args, *kwargs.values()))
         if self.binder is not None:
-            return self.binder(*args, **kwargs)
-        return _bind_by_signature(self, args, kwargs)
+            args, kwargs = [_plain(a) for a in args], {name: _plain(a) for name, a in kwargs.items()}
+            operands, options = self.binder(*args, **kwargs)
+        else:
+            operands, options = _bind_by_signature(self, args, kwargs)
+        return (tuple(map(_expression, operands)) if in_ir else operands), options
 
 
 _RULES: dict[Any, Rule] = {}
@@ -154,6 +163,23 @@ def _shape_of_rule(
             f"as in (x, y, z, z_bar); it takes ({', '.join(p.name for p in parameters)})"
         )
     return tuple(names[:-2]), names[-2], names[-1], options, variadic
+
+
+_EXPRESSIONS = (Const, Var, Ref, Call, Index, Display, Choice, Lazy)
+
+
+def _plain(value: Any) -> Any:
+    """A constant's value, the items of a tuple or a list that is written out; anything else as it is."""
+    match value:
+        case Const(constant) | Ref(_, constant):
+            return constant
+        case Display("tuple" | "list", items):
+            return tuple(map(_plain, items))
+    return value
+
+
+def _expression(value: Any) -> Any:
+    return value if isinstance(value, _EXPRESSIONS) else Const(value)
 
 
 def _bind_by_signature(
