@@ -38,7 +38,7 @@ def inv(a, y, y_bar):
 def cofactors(a, det):
     """The derivative of the determinant: det(a) * inv(a).T if `a` is regular, else the adjugate by SVD."""
     if np.all(det != 0):
-        return det[..., None, None] * np.linalg.inv(a).mT
+        return np.expand_dims(det, (-2, -1)) * np.linalg.inv(a).mT
     u, s, vh = np.linalg.svd(a)
     columns = [np.prod(s[..., :i], axis=-1) * np.prod(s[..., i + 1 :], axis=-1) for i in range(s.shape[-1])]
     others = np.stack(columns, axis=-1)
@@ -62,6 +62,8 @@ def det_tangent(a, z, a_dot):
 )
 def det(a, z, z_bar):
     """Right for singular matrices too."""
+    if a.ndim == 2:
+        return z_bar * cofactors(a, z)
     return z_bar[..., None, None] * cofactors(a, z)
 
 
@@ -83,7 +85,9 @@ def slogdet(a, out, out_bar):
     sign, _ = out
     sign_bar, logdet_bar = out_bar
     if np.iscomplexobj(a) and not is_zero(sign_bar):
-        return (logdet_bar + 1j * np.imag(sign_bar * sign))[..., None, None] * np.linalg.inv(a).mT
+        logdet_bar = logdet_bar + 1j * np.imag(sign_bar * sign)
+    if a.ndim == 2:
+        return logdet_bar * np.linalg.inv(a).T
     return logdet_bar[..., None, None] * np.linalg.inv(a).mT
 
 

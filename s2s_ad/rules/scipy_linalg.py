@@ -53,7 +53,7 @@ def inv(a, y, y_bar, check_finite=True, *, assume_a=None, lower=False):
 
 
 def det_tangent(a, z, a_dot, check_finite=True):
-    return np.sum(cofactors(a, np.asarray(z)) * a_dot, axis=(-2, -1))
+    return np.sum(cofactors(a, z) * a_dot, axis=(-2, -1))
 
 
 @adjoint_of(
@@ -67,7 +67,9 @@ def det_tangent(a, z, a_dot, check_finite=True):
     ],
 )
 def det(a, z, z_bar, check_finite=True):
-    return np.asarray(z_bar)[..., None, None] * cofactors(a, np.asarray(z))
+    if a.ndim == 2:
+        return z_bar * cofactors(a, z)
+    return z_bar[..., None, None] * cofactors(a, z)
 
 
 def solve_tangent(a, b, x, a_dot, b_dot, lower=False, check_finite=True, assume_a=None, transposed=False):

@@ -12,7 +12,7 @@ import scipy.sparse.linalg
 
 from s2s_ad.rules.lookup import no_derivative
 from s2s_ad.rules.matrix_samples import call, real, square
-from s2s_ad.rules.registry import adjoint_of
+from s2s_ad.rules.registry import adjoint_of, static
 
 
 def _systems():
@@ -25,11 +25,17 @@ def _systems():
     ]
 
 
+@static
+def transposed(matrix):
+    """In the format that spsolve wants."""
+    return matrix.T.tocsc()
+
+
 def spsolve_tangent(A, b, x, A_dot, b_dot, permc_spec=None, use_umfpack=True):
     return scipy.sparse.linalg.spsolve(A, b_dot, permc_spec, use_umfpack)
 
 
 @adjoint_of(scipy.sparse.linalg.spsolve, tangent=spsolve_tangent, samples=_systems)
 def spsolve(A, b, x, x_bar, permc_spec=None, use_umfpack=True):
-    solved = scipy.sparse.linalg.spsolve(A.T.tocsc(), x_bar, permc_spec, use_umfpack)
+    solved = scipy.sparse.linalg.spsolve(transposed(A), x_bar, permc_spec, use_umfpack)
     return no_derivative("the sparse matrix of scipy.sparse.linalg.spsolve"), solved
