@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.quick
-
 PACKAGE = Path(__file__).resolve().parents[1] / "s2s_ad"
 
 # From the ground up. Rooms on one line are neighbours: they may use one another.

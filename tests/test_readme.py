@@ -93,7 +93,6 @@ def test_document_runs_and_shows_the_truth(path: Path, tmp_path: Path, update_go
         assert block.text == text, f"{path.name} shows another text for `{block.directive}: {block.code}`"
 
 
-@pytest.mark.quick
 def test_a_wrong_text_is_noticed(tmp_path: Path) -> None:
     document = (
         "```python\nx = 2\nprint(x)\n```\n"
@@ -105,14 +104,12 @@ def test_a_wrong_text_is_noticed(tmp_path: Path) -> None:
     assert emitted.text == y == "y = 2\n"
 
 
-@pytest.mark.quick
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
 
 
-@pytest.mark.quick
 def test_ci_runs_the_command_of_the_readme() -> None:
     command = "python -m pytest -q"
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
