@@ -325,6 +325,12 @@ def _look_up(table: Any, function: Any) -> Any:
     return function if function in table else None
 
 
+def samples_of(function: Any) -> Sequence[Sample]:
+    """The samples of a function's rule or definition."""
+    rule = rule_for(function)
+    return rule.samples() if rule is not None else _COMPOSITES[function][1]()
+
+
 def name_of(function: Any) -> str:
     """How people write the function: `numpy.add.reduce`, `math.sin`, `abs`."""
     owner = getattr(function, "__self__", None)
