@@ -118,7 +118,7 @@ def make_list(b: Builder, node: ast.AST, items: list[Abs], tag: str = "list") ->
     site = b.site(node, tag)
     if site in b.facts.dynamic:
         return dynamic_list(b, node, items, site)
-    b.state.heap[site] = ListObject(tuple(b.container_item(v, node, "item") for v in items))
+    b.state.heap[site] = ListObject(tuple(b.container_item(v, node, f"item_{k}") for k, v in enumerate(items)))
     return ObjectRef(site)
 
 
@@ -348,7 +348,7 @@ def list_method(b: Builder, base: ObjectRef, obj: ListObject, name: str, args: l
                 more = items_of(b, value)
             except Exception:
                 raise make_site_dynamic(b, base.site) from None
-            named = tuple(b.container_item(v, b.node, "item") for v in more)
+            named = tuple(b.container_item(v, b.node, f"item_{k}") for k, v in enumerate(more))
             b.state.heap[base.site] = ListObject(items + named)
         case "pop", _ if items:
             key = known_value(args[0]) if args else -1

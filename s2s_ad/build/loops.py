@@ -123,7 +123,7 @@ def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Co
 
         def from_end(k: Num) -> Abs:
             last = apply(b, operator.sub, [count, Known(1)], {}, "op")
-            return inner.item(b.atom(apply(b, operator.sub, [last, k], {}, "op"), b.node, "k"))  # type: ignore[arg-type]
+            return inner.item(b.atom(apply(b, operator.sub, [last, k], {}, "op"), b.node, "position"))  # type: ignore[arg-type]
 
         return Counted(count, from_end)
     if kind in ("map", "filter"):

@@ -169,6 +169,8 @@ class ExpressionAdjoint:
         if g is None:
             raise MissingRule(f"the rule of `{getattr(expr.fn, '__name__', expr.fn)}` gives no number or array")
         g = simplify(g)
+        if is_elementwise(rule_key(expr.fn)) and not is_smaller(g.type, expr.type) and not _lacks(operand.type, expr.type):
+            g = _retyped(g, operand.type)
         if is_smaller(g.type, expr.type) and _lacks(operand.type, expr.type):
             g = spread_out(g, expr.type, shape_of(named if named is not None else expr))
         self.run(operand, simplify(fit(g, operand.type, operand)))
@@ -213,6 +215,14 @@ def _lacks(operand: Type, whole: Type) -> bool:
     if isinstance(operand, Array) and isinstance(whole, Array):
         return operand.dims != whole.dims
     return True
+
+
+def _retyped(g: Expr, operand: Type) -> Expr:
+    """A cotangent of an operand that was not broadcast has that operand's dimensions."""
+    if isinstance(g.type, Array) and isinstance(operand, Array) and len(g.type.dims) == len(operand.dims):
+        if isinstance(g, Var | Index | Call):
+            return replace(g, type=Array(g.type.dtype, operand.dims))
+    return g
 
 
 def _simple(expr: Expr) -> bool:

@@ -31,6 +31,7 @@ from s2s_ad.ir.nodes import (
     number,
 )
 from s2s_ad.ir.types import FLOAT, Array, ListOf, Scalar, TupleOf, Type, Unknown
+from s2s_ad.simplify.algebra import simplify
 
 _FRESH: set[Any] = {
     operator.matmul, np.matmul, np.dot, np.outer, np.sum, np.mean, np.where, np.concatenate, np.stack, np.full, np.zeros,
@@ -38,7 +39,6 @@ _FRESH: set[Any] = {
     np.kron, np.array, np.linalg.inv, np.linalg.solve, np.repeat, np.tile, np.roll, np.pad,
 }  # fmt: skip
 _OPERATORS = {operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg}
-
 
 @dataclass(frozen=True)
 class Bar:
@@ -101,6 +101,7 @@ class Bars:
     def set(self, key: str, g: Expr, owned: bool | None = None) -> None:
         """The cotangent of `key` is `g`."""
         name = self.name(key)
+        g = simplify(g)
         if not (isinstance(g, Var) and g.name == name):
             self.emit(Assign((name,), (g,)))
         self.state[key] = Bar(name, g.type, is_fresh(g) if owned is None else owned)
@@ -143,6 +144,7 @@ class Bars:
     # -- adding -----------------------------------------------------------------------------------------------------
     def add(self, key: str, path: tuple[Step, ...], g: Expr, like: Expr) -> None:
         """Add `g` to the cotangent of the value at `path` in `key`; `like` is that value."""
+        g = simplify(g)
         if isinstance(self.types.get(key), ListOf):
             self._add_to_list(key, path, g, like)
         elif not path:

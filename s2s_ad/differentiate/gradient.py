@@ -97,10 +97,12 @@ def gradient(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Cal
     if result is not None:
         _check_scalar(built, result)
     seeds = {key: Bar(bar_name, FLOAT, True) for key, _ in work.seeds}
+    start = _seeded(seeds, work, names)
     sweep, forward, reverse = sweeps(work, seeds, source_line, optimize)
+    reverse = [*start, *reverse]
     grads = tuple(gradient_of(built, sweep, w, reverse) for w in wrt)
     value = work.value if work.aux is None else Display("tuple", (work.value, work.aux), OPAQUE)
-    value = safe_value(value, sweep)
+    value = kept_value(value, forward, reverse, names)
     body: list[Stmt] = [Comment("# forward sweep"), *forward, Comment("# reverse sweep"), *reverse]
     parameters = (*_declared(built), Parameter(bar_name, FLOAT, number(1.0), True), *_captured(built))
     shown = grads[0] if len(grads) == 1 else Display("tuple", grads, OPAQUE)
@@ -389,6 +391,58 @@ def cast(bar: Bar, type_: Type) -> Expr:
     return bar.var
 
 
+def _seeded(seeds: dict[str, Bar], work: Work, names: Names) -> list[Stmt]:
+    """A result that is one of the author's names gets a cotangent of its own name."""
+    start: list[Stmt] = []
+    for key, bar in list(seeds.items()):
+        if key not in ("value",) and key in work.types:
+            name = names.fresh(f"{key}_bar")
+            start.append(Assign((name,), (bar.var,)))
+            seeds[key] = Bar(name, bar.type, bar.owned)
+    return start
+
+
+def kept_value(value: Expr, forward: list[Stmt], reverse: list[Stmt], names: Names) -> Expr:
+    """What is returned, safe from a reverse sweep that restores names and arrays, and never the caller's own array."""
+    from s2s_ad.ir.nodes import Store, all_statements, variables
+
+    changed = all_assigned(tuple(reverse))
+    stores = any(isinstance(s, Store) for s in all_statements(tuple(reverse)))
+
+    def kept(expr: Expr) -> Expr:
+        match expr:
+            case Display(kind, items) if kind in ("tuple", "list"):
+                return replace(expr, items=tuple(kept(i) for i in items))
+            case Display("dict", items):
+                return replace(expr, items=tuple(kept(i) if k % 2 else i for k, i in enumerate(items)))
+            case Call(fn, args, kwargs) if isinstance(fn, type):
+                return replace(expr, args=tuple(kept(a) for a in args), kwargs=tuple((k, kept(v)) for k, v in kwargs))
+            case Var(type=type_):
+                copied = isinstance(type_, Array | Unknown) and (stores or not _is_new(expr.name, forward))
+                if not copied and expr.name not in changed:
+                    return expr
+                name = names.fresh("value")
+                fresh = Call(np.copy, (expr,), (), type_, "method:copy") if isinstance(type_, Array) and copied else expr
+                forward.append(Assign((name,), (fresh,)))
+                return Var(name, type_)
+        if any(v.name in changed for v in variables(expr)):
+            name = names.fresh("value")
+            forward.append(Assign((name,), (expr,)))
+            return Var(name, expr.type)
+        return expr
+
+    return kept(value)
+
+
+def _is_new(name: str, forward: list[Stmt]) -> bool:
+    """Whether a name is assigned in the forward sweep by an expression that makes a new array."""
+    from s2s_ad.differentiate.bars import is_fresh
+    from s2s_ad.ir.nodes import all_statements
+
+    found = [v for s in all_statements(tuple(forward)) if isinstance(s, Assign) for t, v in zip(s.targets, s.values, strict=True) if t == name]
+    return bool(found) and all(is_fresh(v) for v in found)
+
+
 def safe_value(value: Expr, sweep: Sweep) -> Expr:
     """An array that is returned must not be one that the reverse sweep restores, or the caller's own."""
     match value:
@@ -416,7 +470,15 @@ def _declared(built: Built) -> tuple[Parameter, ...]:
 
 def _captured(built: Built) -> tuple[Parameter, ...]:
     captures = {c.parameter for c in built.captures}
-    return tuple(Parameter(p.name, p.type, Const(None), True) for p in built.parameters if p.name in captures)
+    values = {c.parameter: c.read() for c in built.captures}
+    return tuple(
+        Parameter(p.name, p.type, _default(values[p.name]), True) for p in built.parameters if p.name in captures
+    )
+
+
+def _default(value: Any) -> Expr:
+    """A captured number stands in the text as a default; anything larger must be given."""
+    return number(value) if type(value) in (int, float, complex) else Const(None)
 
 
 def contract(built: Built, wrt: tuple[str, ...]) -> str:

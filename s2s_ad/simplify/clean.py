@@ -47,7 +47,6 @@ from s2s_ad.ir.nodes import (
     walk,
 )
 from s2s_ad.ir.types import Scalar
-from s2s_ad.simplify.algebra import simplify
 
 
 def clean(function: Function, optimize: bool = True) -> Function:
@@ -60,18 +59,7 @@ def clean(function: Function, optimize: bool = True) -> Function:
         body = folded(body, result)
         if body == before:
             break
-    return replace(function, body=tuple(_simplified(s) for s in body), result=result)
-
-
-def _simplified(stmt: Stmt) -> Stmt:
-    match stmt:
-        case Assign(_, values):
-            return replace(stmt, values=tuple(simplify(v) for v in values))
-        case If(test, then, orelse):
-            return replace(stmt, then=tuple(map(_simplified, then)), orelse=tuple(map(_simplified, orelse)))
-        case For() | While() | With():
-            return replace(stmt, body=tuple(map(_simplified, stmt.body)))
-    return stmt
+    return replace(function, body=body, result=result)
 
 
 # -- dead statements -----------------------------------------------------------------------------------------------------
