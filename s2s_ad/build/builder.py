@@ -306,12 +306,8 @@ class Builder:
         own = set(targets)
         for target, value in zip(targets, values, strict=True):
             self.save_before_rebinding(target, value.expr, inside=own)
-        swapped = {
-            value.expr.place.root: target
-            for target, value in zip(targets, values, strict=True)
-            if isinstance(value.expr, Var) and value.expr.place == Place(value.expr.name)
-        }
-        permuted = set(swapped) == set(swapped.values())
+        swapped = [v.expr.name for v in values if isinstance(v.expr, Var) and v.expr.place in (None, Place(v.expr.name))]
+        permuted = sorted(swapped) == sorted(targets)
         self.emit(Assign(tuple(targets), tuple(v.expr for v in values), self.line, "swap" if permuted else ""))
         for name, target, value in zip(names, targets, values, strict=True):
             moved = value

@@ -188,7 +188,10 @@ class ExpressionAdjoint:
             for k, item in enumerate(items):
                 if self.is_active(item):
                     inner = Index(g, (number(k),), item.type)
-                    self.operand(expr, item, as_value(inner) if isinstance(item, Display) else Num(inner), False, named)
+                    if isinstance(item, Display):
+                        self.sequence(expr, item, Num(inner), named)
+                    else:
+                        self.run(item, simplify(fit(inner, item.type, item)))
             return
         for item, inner in zip(items, parts, strict=True):
             if self.is_active(item):

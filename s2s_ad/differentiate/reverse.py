@@ -47,6 +47,8 @@ from s2s_ad.ir.nodes import (
     While,
     With,
     all_assigned,
+    map_children,
+    map_statement,
     number,
     variables,
     walk,
@@ -133,6 +135,8 @@ class Sweep:
             self.parallel(node, stmt)
             return
         (target,), (value,) = stmt.targets, stmt.values
+        if stmt.note == "leaf":
+            return
         if stmt.note == "alias" or (isinstance(value, Var | Index) and value.place is not None and _is_reference(value)):
             # The name is one more for memory whose owner has the cotangent; a name that owns it now was moved to.
             if target not in self.bars.state or _leads_elsewhere(value, target):
@@ -164,7 +168,12 @@ class Sweep:
         self, node: Node, post: list[Stmt], found: list[Contribution], target: str, bar: Bar
     ) -> None:
         """Write what was collected: first all that uses the new value, then what uses the old ones."""
-        last = max((k for k, s in enumerate(post) if _uses_post(s)), default=-1)
+        late = any(v.post for c in found for v in variables(c.g))
+        last = len(post) - 1 if late else max((k for k, s in enumerate(post) if _uses_post(s)), default=-1)
+        early = [e for s in post[: last + 1] for e in _exprs_of(s)] + [c.g for c in found if any(v.post for v in variables(c.g))]
+        if any(isinstance(v, Var) and v.name == target and not v.post for e in early for v in walk(e)):
+            post, found = self.keep_result(node, post, found, target)
+            last = -1
         node.post += post[: last + 1]
         node.after += post[last + 1 :]
         contributions = []
@@ -175,6 +184,21 @@ class Sweep:
                 c = replace(c, g=Var(name, c.g.type))
             contributions.append(c)
         self.flush(contributions, target, bar)
+
+    def keep_result(
+        self, node: Node, post: list[Stmt], found: list[Contribution], target: str
+    ) -> tuple[list[Stmt], list[Contribution]]:
+        """Both the old and the new value are needed at once: the new one gets a name of its own before the old is restored."""
+        name = self.names.fresh(f"{target}_new")
+        type_ = self.types.get(target, Unknown())
+        node.post.append(Assign((name,), (Var(target, type_, post=True),)))
+
+        def renamed(e: Expr) -> Expr:
+            if isinstance(e, Var):
+                return Var(name, e.type) if e.post and e.name == target else e
+            return map_children(e, renamed)
+
+        return [map_statement(s, renamed) for s in post], [replace(c, g=renamed(c.g)) for c in found]
 
     def flush(self, found: list[Contribution], target: str, bar: Bar | None) -> None:
         """Add contributions; those to the name whose cotangent they are made of come last."""

@@ -478,6 +478,42 @@ def statement_exprs(stmt: Stmt) -> Iterator[Expr]:
             return
 
 
+def map_statement(stmt: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
+    """The statement with every expression in it, and in its blocks, mapped."""
+
+    def block(body: Block) -> Block:
+        return tuple(map_statement(s, f) for s in body)
+
+    match stmt:
+        case Assign(_, values):
+            return replace(stmt, values=tuple(f(v) for v in values))
+        case Store(target, value):
+            return replace(stmt, target=f(target), value=f(value))  # type: ignore[arg-type]
+        case Append(target, value):
+            return replace(stmt, target=f(target), value=f(value))  # type: ignore[arg-type]
+        case PopLast(_, source):
+            return replace(stmt, source=f(source))  # type: ignore[arg-type]
+        case Effect(value):
+            return replace(stmt, value=f(value))
+        case If(test, then, orelse):
+            return replace(stmt, test=f(test), then=block(then), orelse=block(orelse))
+        case While(test, body):
+            return replace(stmt, test=f(test), body=block(body))
+        case For(iter=iter_, body=body, trips=trips):
+            parts: Range | Each
+            if isinstance(iter_, Range):
+                parts = Range(f(iter_.start), f(iter_.stop), f(iter_.step))
+            else:
+                parts = Each(f(iter_.items))
+            return replace(stmt, iter=parts, body=block(body), trips=None if trips is None else f(trips))
+        case With(context, body):
+            return replace(stmt, context=f(context), body=block(body))
+        case Try(body, handlers, final):
+            mapped = tuple((k, n, block(h)) for k, n, h in handlers)
+            return replace(stmt, body=block(body), handlers=mapped, final=block(final))
+    return stmt
+
+
 def blocks(stmt: Stmt) -> tuple[Block, ...]:
     match stmt:
         case If(_, then, orelse):
