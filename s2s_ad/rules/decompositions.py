@@ -167,6 +167,7 @@ def eig(a, out, out_bar):
     w_bar, v_bar = out_bar
     if is_zero(v_bar):
         return np.linalg.solve(v.mT, w_bar[..., :, None] * v.mT)
+    w_bar = np.zeros_like(w) if is_zero(w_bar) else w_bar
     return eig_adjoint(w, v, w_bar, v_bar)
 
 

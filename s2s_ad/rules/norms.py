@@ -62,13 +62,13 @@ def spectral_gradient(x, ord):
     return np.conj((u * weights[..., None, :]) @ vh)
 
 
-def sums_gradient(x, z, ord, rows, columns):
+def sums_gradient(x, ord, rows, columns):
     """The gradient of the largest or smallest sum of absolute values of a row or column; ties share evenly."""
-    if ord in (1, -1):
-        sums = np.sum(np.abs(x), axis=rows, keepdims=True)
+    sums = np.sum(np.abs(x), axis=rows if abs(ord) == 1 else columns, keepdims=True)
+    if ord > 0:
+        chosen = sums == np.max(sums, axis=(rows, columns), keepdims=True)
     else:
-        sums = np.sum(np.abs(x), axis=columns, keepdims=True)
-    chosen = sums == z
+        chosen = sums == np.min(sums, axis=(rows, columns), keepdims=True)
     return np.conj(np.sign(x)) * (chosen / np.sum(chosen, axis=(rows, columns), keepdims=True))
 
 
@@ -87,7 +87,7 @@ def norm_gradient(x, z, ord, axis, kind):
         return np.conj(np.sign(x)) * (np.abs(x) / np.where(z == 0, 1, z)) ** (ord - 1)
     rows, columns = matrix_axes(axis, x.ndim)
     if kind == "matrix":
-        return sums_gradient(x, z, ord, rows, columns)
+        return sums_gradient(x, ord, rows, columns)
     stacked = np.moveaxis(x, (rows, columns), (-2, -1))
     return np.moveaxis(spectral_gradient(stacked, ord), (-2, -1), (rows, columns))
 

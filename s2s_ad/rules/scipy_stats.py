@@ -143,6 +143,15 @@ def _counts(*shapes: float) -> Callable[[], Sequence[Sample]]:
     return samples
 
 
+def _trials() -> Sequence[Sample]:
+    return [
+        call(np.array([0, 0, 0]), 0.3, wrt=(1,)),
+        call(0, 0.6, wrt=(1,)),
+        call(np.array([[0], [0]]), np.full(3, 0.4), wrt=(1,)),
+        call(np.array([1, 1]), 0.7, 1, wrt=(1,)),
+    ]
+
+
 _continuous(
     stats.norm,
     (),
@@ -241,7 +250,7 @@ _discrete(
 _discrete(
     stats.bernoulli,
     ("p",),
-    _counts(0.3),
+    _trials,
     logpmf="special.xlogy(z, p) + special.xlog1py(1 - z, -p)",
     cdf="1 - p + 0 * z",
     sf="p + 0 * z",
