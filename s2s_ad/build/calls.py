@@ -19,6 +19,7 @@ import numpy as np
 from s2s_ad.build import builtin_calls, containers, inplace
 from s2s_ad.build.methods import array_method, object_method
 from s2s_ad.build.numeric import apply, infer, rule_key
+from s2s_ad.build.type_questions import answered_by_type
 from s2s_ad.build.values import (
     NOTHING,
     Abs,
@@ -123,6 +124,8 @@ def call_method(b: Builder, receiver: Abs, name: str, args: list[Abs], kwargs: d
 def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """A call of a Python object that is known."""
     known = builtin_calls.call_builtin(b, fn, args, kwargs)
+    if known is None:
+        known = answered_by_type(b, fn, args, kwargs)
     if known is not None:
         return known
     if fn is markers.stop_gradient:
@@ -332,7 +335,7 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
     outer = b.frame
     parent = function.frame if isinstance(function, Closure) else None
     assigned, nonlocals = names_assigned(normal)
-    key = (outer.key, id(b.node), b.unrolled, id(tree))
+    key = b.facts.number(("call", outer.key, id(b.node), b.unrolled, id(tree)))
     frame = Frame(key, source, parent, assigned, nonlocals)
     values = bind_parameters(b, function, normal, args, kwargs)
     b.frames[key] = frame
