@@ -81,6 +81,11 @@ class Facts:
     written: set[str] = field(default_factory=set)
     dynamic: set[str] = field(default_factory=set)
     static_arguments: set[str] = field(default_factory=set)
+    numbers: dict[Any, int] = field(default_factory=dict)
+
+    def number(self, key: Any) -> int:
+        """A small number for `key`, the same in every walk: keys of activations contain those of their callers."""
+        return self.numbers.setdefault(key, len(self.numbers) + 1)
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,8 @@ class Builder:
     def site(self, node: ast.AST, tag: object = "") -> str:
         """The identity of a place of the program that makes an object."""
         position = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0))
-        return f"{self.frame.key}:{id(self.frame.source)}:{position}:{tag}:{self.unrolled}"
+        where = self.facts.number(("site", self.frame.key, id(self.frame.source), self.unrolled))
+        return f"{where}:{position}:{tag}"
 
     def local(self, frame: Any, name: str) -> str:
         """The IR name of an author's name."""
@@ -269,7 +275,9 @@ class Builder:
         type_ = value.type
         place: Place | None = None
         if is_mutable_reference(type_) and (isinstance(type_, ListOf) or value.origins & self.facts.written):
-            place = getattr(value.expr, "place", None) or Place(name)
+            from s2s_ad.build.numeric import view_place
+
+            place = view_place(self, value.expr) or Place(name)
         self.types[name] = type_
         self.state.frozen -= {name}
         return replace(value, expr=Var(name, type_, place), unsure=False)

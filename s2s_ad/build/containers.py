@@ -597,7 +597,9 @@ def generate(b: Builder, node: ast.AST, generators: list[ast.comprehension], bod
 
     outer = b.frame
     targets = frozenset(name for g in generators for name in names_bound(g.target))
-    inner = Frame((outer.key, id(node)), outer.source, outer.key, targets, this_class=outer.this_class)
+    makes_functions = any(isinstance(n, ast.Lambda) for n in ast.walk(node))
+    where = b.unrolled if makes_functions else ()
+    inner = Frame(b.facts.number(("scope", outer.key, id(node), where)), outer.source, outer.key, targets, this_class=outer.this_class)
     b.frames[inner.key] = inner
 
     def level(k: int) -> None:
@@ -622,8 +624,9 @@ def generate(b: Builder, node: ast.AST, generators: list[ast.comprehension], bod
         level(0)
     finally:
         b.frame = outer
-    for env_key in [k for k in b.state.env if k[0] == inner.key]:
-        del b.state.env[env_key]
+    if not makes_functions:
+        for env_key in [k for k in b.state.env if k[0] == inner.key]:
+            del b.state.env[env_key]
 
 
 _ = (Scalar, Store, leaf_expr)
