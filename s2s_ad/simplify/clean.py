@@ -47,6 +47,7 @@ from s2s_ad.ir.nodes import (
     walk,
 )
 from s2s_ad.ir.types import Scalar
+from s2s_ad.simplify.once import once
 
 
 def clean(function: Function, optimize: bool = True) -> Function:
@@ -59,7 +60,7 @@ def clean(function: Function, optimize: bool = True) -> Function:
         body = folded(body, result)
         if body == before:
             break
-    return replace(function, body=body, result=result)
+    return once(replace(function, body=body, result=result))
 
 
 # -- dead statements -----------------------------------------------------------------------------------------------------
