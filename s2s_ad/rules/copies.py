@@ -48,13 +48,13 @@ def repeat(x, y, y_bar, repeats=1, axis=None):
 def untile(y_bar, x, reps):
     """The sum of the copies that `np.tile(x, reps)` made."""
     counts = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
-    ndim = max(x.ndim, len(counts))
+    ndim = max(np.ndim(x), len(counts))
     counts = (1,) * (ndim - len(counts)) + counts
-    shape = (1,) * (ndim - x.ndim) + x.shape
+    shape = (1,) * (ndim - np.ndim(x)) + np.shape(x)
     apart = ()
     for count, n in zip(counts, shape, strict=True):
         apart = (*apart, count, n)
-    return y_bar.reshape(apart).sum(axis=tuple(range(0, 2 * ndim, 2))).reshape(x.shape)
+    return y_bar.reshape(apart).sum(axis=tuple(range(0, 2 * ndim, 2))).reshape(np.shape(x))
 
 
 @adjoint_of(

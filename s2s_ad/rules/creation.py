@@ -17,7 +17,7 @@ from s2s_ad.rules.samples import call, calls
 def spread(xs, z):
     """`z` taken apart as the nested sequence `xs` is."""
     if isinstance(xs, tuple | list):
-        return [spread(xs[k], z[k]) for k in range(len(xs))]
+        return tuple([spread(xs[k], z[k]) for k in range(len(xs))])
     return z
 
 
@@ -209,7 +209,7 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     ),
 )
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    if np.iscomplexobj(start) or np.iscomplexobj(stop):
+    if np.asarray(start).dtype.kind == "c" or np.asarray(stop).dtype.kind == "c":
         return refuse("np.geomspace between complex numbers", "Use np.exp of np.linspace between their logarithms.")
     size = np.exp(np.linspace(np.log(np.abs(start)), np.log(np.abs(stop)), num, endpoint=endpoint, axis=axis))
     return np.linspace(np.sign(start), np.sign(stop), num, axis=axis) * size

@@ -50,16 +50,16 @@ def layer(z, k, axis):
     ),
 )
 def concatenate(xs, y, y_bar, axis=0, dtype=None):
-    parts = []
+    parts = ()
     stop = 0
     for x in xs:
         start = stop
         if axis is None:
             stop = start + x.size
-            parts = [*parts, y_bar[start:stop].reshape(x.shape)]
+            parts = (*parts, y_bar[start:stop].reshape(x.shape))
         else:
             stop = start + x.shape[axis]
-            parts = [*parts, portion(y_bar, start, stop, axis)]
+            parts = (*parts, portion(y_bar, start, stop, axis))
     return parts
 
 
@@ -81,7 +81,7 @@ same_as(np.concat, np.concatenate)
     ),
 )
 def stack(xs, y, y_bar, axis=0, dtype=None):
-    return [layer(y_bar, k, axis) for k in range(len(xs))]
+    return tuple([layer(y_bar, k, axis) for k in range(len(xs))])
 
 
 def pieces(*shapes):
@@ -138,7 +138,12 @@ def depth_of(blocks):
 
 def rank_of(blocks):
     """The largest rank among the blocks."""
-    return max([rank_of(b) for b in blocks]) if isinstance(blocks, list) else np.ndim(blocks)
+    if not isinstance(blocks, list):
+        return np.ndim(blocks)
+    rank = 0
+    for block in blocks:
+        rank = max(rank, rank_of(block))
+    return rank
 
 
 def joined(blocks, axis, ndim):

@@ -98,14 +98,16 @@ def modf(x, y, y_bar):
     return y_bar[0]
 
 
-@composite(np.divmod, samples=binary(0.2, 3, (0.7, 0.9)))
-def divmod_of_arrays(x, y):
-    return x // y, x % y
+def divmod_tangent(x, y, z, x_dot, y_dot):
+    return 0, x_dot - z[0] * y_dot
 
 
-@composite(divmod, samples=numbers(0.2, 3, arity=2))
-def divmod_of_numbers(x, y):
-    return x // y, x % y
+def divmod_adjoint(x, y, z, z_bar):
+    return z_bar[1], -z_bar[1] * z[0]
+
+
+adjoint_of(np.divmod, tangent=divmod_tangent, samples=binary(0.2, 3, (0.7, 0.9)))(divmod_adjoint)
+adjoint_of(divmod, tangent=divmod_tangent, samples=numbers(0.2, 3, arity=2))(divmod_adjoint)
 
 
 # ---- the larger, the smaller, the one between ------------------------------------------------------------------------

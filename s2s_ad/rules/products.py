@@ -228,8 +228,9 @@ def tensordot(x, y, z, z_bar, axes=2):
 def cross_cotangent(u, v, axis_u, axis_v, x, axis_x):
     """np.cross(u, v) summed to x, whose vectors lie along `axis_x`."""
     g = np.cross(u, v, axisa=axis_u, axisb=axis_v)
-    if g.ndim > x.ndim:
-        g = np.sum(g, axis=tuple(range(g.ndim - x.ndim)))
+    more = max(u.ndim, v.ndim) - x.ndim
+    if more > 0:
+        g = np.sum(g, axis=span(0, more))
     return np.moveaxis(g, -1, axis_x)
 
 
@@ -261,9 +262,10 @@ def kron(a, b):
     ndim = max(np.ndim(a), np.ndim(b))
     of_a = (1,) * (ndim - np.ndim(a)) + np.shape(a)
     of_b = (1,) * (ndim - np.ndim(b)) + np.shape(b)
-    wide_a = np.reshape(a, [n for k in range(ndim) for n in (of_a[k], 1)])
-    wide_b = np.reshape(b, [n for k in range(ndim) for n in (1, of_b[k])])
-    return np.reshape(wide_a * wide_b, [of_a[k] * of_b[k] for k in range(ndim)])
+    wide_a, wide_b, shape = (), (), ()
+    for n, m in zip(of_a, of_b, strict=True):
+        wide_a, wide_b, shape = (*wide_a, n, 1), (*wide_b, 1, m), (*shape, n * m)
+    return np.reshape(np.reshape(a, wide_a) * np.reshape(b, wide_b), shape)
 
 
 # ---- convolution -----------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from s2s_ad.rules.samples import call, calls, reduction
 
 def expand(z, x, axis, keepdims):
     """`z`, reduced from `x` over `axis`, with the reduced axes put back as axes of length one."""
-    if axis is None or keepdims or z.ndim == 0:
+    if axis is None or keepdims or np.ndim(z) == 0:
         return z
     return np.expand_dims(z, axis)
 
@@ -349,7 +349,7 @@ def several():
 
 @adjoint_of(math.fsum, kind="linear", sequence=True, samples=several)
 def fsum(xs, y, y_bar):
-    return [y_bar for x in xs]
+    return tuple([y_bar for x in xs])
 
 
 def product_of_tail(xs, k):
@@ -363,4 +363,4 @@ def math_prod_tangent(xs, y, x_dots, start=1):
 
 @adjoint_of(math.prod, tangent=math_prod_tangent, sequence=True, samples=several)
 def math_prod(xs, y, y_bar, start=1):
-    return [y_bar * start * product_of_tail(xs, k) for k in range(len(xs))]
+    return tuple([y_bar * start * product_of_tail(xs, k) for k in range(len(xs))])

@@ -13,8 +13,8 @@ from s2s_ad.rules.samples import call, calls
 
 SETS = calls(
     lambda d: [
-        call(np.array([3.0, 1.0, 2.5, 1.0])),
-        call(np.array([[0.5, 2.0], [1.5, 0.5]])),
+        call(np.array([3.0, 1.0, 2.5, 1.0]), smooth=False),
+        call(np.array([[0.5, 2.0], [1.5, 0.7]])),
         call(d.floats(4)),
         call(np.array([2.0])),
     ]
@@ -25,9 +25,9 @@ SETS = calls(
     np.unique,
     samples=lambda: (
         *SETS(),
-        call(np.array([3.0, 1.0, 1.0]), return_index=True, return_inverse=True, return_counts=True),
-        call(np.array([3.0, 1.0, 1.0]), return_counts=True),
-        call(np.array([3.0, np.nan, 1.0, np.nan])),
+        call(np.array([3.0, 1.0, 1.0]), return_index=True, return_inverse=True, return_counts=True, smooth=False),
+        call(np.array([3.0, 1.0, 2.0]), return_counts=True),
+        call(np.array([3.0, np.nan, 1.0, np.nan]), smooth=False),
     ),
 )
 def unique(
@@ -83,9 +83,9 @@ def unique_all(x):
 
 TWO_SETS = calls(
     lambda d: [
-        call(np.array([3.0, 1.0, 2.5, 1.0]), np.array([1.0, 2.5, 4.0])),
+        call(np.array([3.0, 1.0, 2.5, 1.0]), np.array([1.0, 2.5, 4.0]), smooth=False),
         call(np.array([3.0, 1.0]), np.array([2.0])),
-        call(np.array([[0.5, 2.0], [1.5, 0.5]]), np.array([0.5, 3.0])),
+        call(np.array([[0.5, 2.0], [1.5, 0.5]]), np.array([0.5, 3.0]), smooth=False),
         call(d.floats(3), d.floats(2)),
     ]
 )
@@ -117,9 +117,9 @@ def setxor1d(ar1, ar2, assume_unique=False):
 @composite(
     np.trim_zeros,
     samples=lambda: (
-        call(np.array([0.0, 0.0, 1.5, 0.0, 2.0, 0.0])),
-        call(np.array([0.0, 1.5, 0.0, 2.0, 0.0]), "f"),
-        call(np.array([0.0, 1.5, 0.0, 2.0, 0.0]), trim="b"),
+        call(np.array([0.0, 0.0, 1.5, 0.0, 2.0, 0.0]), smooth=False),
+        call(np.array([0.0, 1.5, 0.0, 2.0, 0.0]), "f", smooth=False),
+        call(np.array([0.0, 1.5, 0.0, 2.0, 0.0]), trim="b", smooth=False),
         call(np.array([1.5, 2.0])),
     ),
 )

@@ -32,6 +32,8 @@ from s2s_ad.rules.samples import call, calls
     ),
 )
 def reshape(x, y, y_bar, shape=None, order="C"):
+    if y.ndim == 0:
+        return y_bar
     if order == "C":
         return y_bar.reshape(x.shape)
     if order == "F":
@@ -84,6 +86,8 @@ def inverse_permutation(axes, ndim):
     ),
 )
 def transpose(x, y, y_bar, axes=None):
+    if x.ndim < 2:
+        return y_bar
     if axes is None:
         return y_bar.T
     return np.transpose(y_bar, inverse_permutation(axes, x.ndim))
@@ -168,6 +172,8 @@ def rollaxis(a, axis, start=0):
     ),
 )
 def squeeze(x, y, y_bar, axis=None):
+    if y.ndim == 0:
+        return y_bar
     return y_bar.reshape(x.shape) if axis is None else np.expand_dims(y_bar, axis)
 
 

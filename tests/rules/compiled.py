@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from rules import oracles
 
-from s2s_ad.rules.registry import Sample, function_from_text
+from s2s_ad.rules.registry import Sample, function_from_text, rule_for
 
 _LITERAL = (bool, int, str, float, type(None))
 _count = iter(range(1_000_000))
@@ -27,7 +27,8 @@ class Program:
         wrt = range(len(sample.args)) if sample.wrt is None else sample.wrt
         self._dtype = dtype
         args = [self._spell(a, i in wrt) for i, a in enumerate(sample.args)]
-        args += [f"{k}={self._spell(v, sample.wrt is None)}" for k, v in sample.kwargs.items()]
+        vary = sample.wrt is None and rule_for(primal) is None
+        args += [f"{k}={self._spell(v, vary)}" for k, v in sample.kwargs.items()]
         value = primal(*sample.args, **sample.kwargs)
         rng = np.random.default_rng(11)
         lines = [f"    y = primal({', '.join(args)})"]
@@ -46,6 +47,9 @@ class Program:
         if isinstance(value, slice):
             return repr(value)
         inexact = isinstance(value, float | complex | np.ndarray | np.generic) and np.asarray(value).dtype.kind in "fc"
+        if inexact and varies and np.iscomplexobj(value):
+            # Complex numbers enter as real and imaginary parts: gradients are of real arguments.
+            return f"({self._spell(np.real(value), True)} + 1j * {self._spell(np.imag(value), True)})"
         if inexact and varies:
             self.leaves.append(value if self._dtype is None else np.asarray(value).astype(self._dtype))
             return f"x{len(self.leaves) - 1}"
