@@ -44,6 +44,9 @@ def reads(stmt: Stmt) -> set[str]:
     found: set[str] = set()
     for expr in statement_exprs(stmt):
         found |= names_read(expr)
+    stop = getattr(stmt, "stop", None)
+    if isinstance(stop, str):
+        found.add(stop)
     return found
 
 

@@ -101,6 +101,11 @@ def apply(
     b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], style: str = "function", type_: Type | None = None
 ) -> Abs:
     """`fn(*args, **kwargs)` as a value; nothing is evaluated."""
+    for value in [*args, *kwargs.values()]:
+        if isinstance(value, ObjectRef) and not isinstance(b.state.heap[value.site], ListObject):
+            if varied(value, b.state.heap):
+                name = getattr(fn, "__name__", str(fn))
+                raise b.fail(f"a dict or an object is given to `{name}` here", "Give it the numbers and arrays themselves.")
     exprs = tuple(b.expr(a) for a in args)
     named = tuple((k, b.expr(v)) for k, v in kwargs.items())
     if type_ is None:

@@ -171,7 +171,7 @@ class ExpressionAdjoint:
         g = simplify(g)
         if is_elementwise(rule_key(expr.fn)) and not is_smaller(g.type, expr.type) and not _lacks(operand.type, expr.type):
             g = _retyped(g, operand.type)
-        if is_smaller(g.type, expr.type) and _lacks(operand.type, expr.type):
+        if is_elementwise(rule_key(expr.fn)) and is_smaller(g.type, expr.type) and _lacks(operand.type, expr.type):
             g = spread_out(g, expr.type, shape_of(named if named is not None else expr))
         self.run(operand, simplify(fit(g, operand.type, operand)))
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from s2s_ad.build.families import is_elementwise
+from s2s_ad.build.numeric import MAYBE_VIEWS
 from s2s_ad.differentiate.fit import fit, is_smaller, shape_of
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import (
@@ -47,6 +48,7 @@ class Bar:
     name: str
     type: Type
     owned: bool
+    laid: bool = False  # laid out in memory as its value is, so that a reshape is a view of one where it is of the other
 
     @property
     def var(self) -> Var:
@@ -110,12 +112,19 @@ class Bars:
         """The cotangent of `key`, which is zero from here on."""
         return self.state.pop(key, None)
 
-    def whole(self, key: str) -> Bar:
+    def whole(self, key: str, path: tuple[Step, ...] = ()) -> Bar:
         """The cotangent of `key` as a buffer of its own, in its value's whole shape."""
         bar = self.state.get(key)
         type_ = self.types[key]
         if bar is None:
             self.set(key, zeros(key, type_), owned=True)
+            self.state[key] = replace(self.state[key], laid=True)
+        elif not bar.laid and any(s.call is not None and s.call.fn in MAYBE_VIEWS for s in path):
+            old = self.names.fresh("old_bar")
+            self.emit(Assign((old,), (bar.var,)))
+            self.set(key, zeros(key, type_), owned=True)
+            self.emit(Store(self.state[key].var, Var(old, bar.type), operator.add))
+            self.state[key] = replace(self.state[key], laid=True)
         elif is_smaller(bar.type, type_) or (isinstance(type_, Unknown) and isinstance(bar.type, Scalar)):
             self.spread(key, bar)
         elif not bar.owned and isinstance(bar.type, Array | Unknown):
@@ -171,7 +180,7 @@ class Bars:
         self.set(key, Call(operator.add, (bar.var, g), (), wide, "op"))
 
     def _add_part(self, key: str, path: tuple[Step, ...], g: Expr) -> None:
-        bar = self.whole(key)
+        bar = self.whole(key, path)
         target = self.at(bar.var, path)
         if isinstance(g, Call) and g.fn is operator.neg and not gathers(target):
             self.emit(Store(target, g.args[0], operator.sub))

@@ -84,8 +84,8 @@ class Inliner:
         b.frame = Frame(("rule",), source, None, assigned, nonlocals)
         b.frames[b.frame.key] = b.frame
         if rule.variadic:
-            split = len(args) - 2
-            args = [*args[split:], *args[:split]] if _variadic_last(tree) else args
+            *args, result, cotangent = args
+            kwargs = kwargs | {rule.result: result, rule.cotangent: cotangent}
         values = bind_parameters(b, source, tree, args, kwargs)
         for name, value in values.items():
             b.state.env[b.frame.key, name] = value
@@ -134,10 +134,6 @@ class Inliner:
 
 def _returns(body: list[ast.stmt]) -> bool:
     return any(isinstance(n, ast.Return) for s in body for n in ast.walk(s))
-
-
-def _variadic_last(tree: ast.FunctionDef) -> bool:
-    return tree.args.vararg is not None
 
 
 def _is_expr(value: Any) -> bool:

@@ -120,8 +120,8 @@ class Preparer:
         """The test is asked again in the reverse sweep: it must not have changed by then."""
         changes = all_assigned(then) | all_assigned(orelse)
         touched = self.has_active(then) or self.has_active(orelse)
-        if touched and not isinstance(test, Var | Const) and (self.depth > 0 or self.disturbed(test, changes, (*then, *orelse))):
-            if not self._stable(test):
+        if touched and not isinstance(test, Var | Const):
+            if self.disturbed(test, changes, (*then, *orelse)) or (self.depth > 0 and not self._stable(test)):
                 test = self.name(test, "branch", alias=False)
         elif touched and isinstance(test, Var) and test.name in changes:
             test = self.name(test, "branch", alias=False)

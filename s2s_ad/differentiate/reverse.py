@@ -137,11 +137,8 @@ class Sweep:
         (target,), (value,) = stmt.targets, stmt.values
         if stmt.note == "leaf":
             return
-        if stmt.note == "alias" or (isinstance(value, Var | Index) and value.place is not None and _is_reference(value)):
-            # The name is one more for memory whose owner has the cotangent; a name that owns it now was moved to.
-            if target not in self.bars.state or _leads_elsewhere(value, target):
-                if target not in self.bars.state:
-                    return
+        if is_alias(value) and target not in self.bars.state:
+            return  # one more name for memory whose owner has the cotangent
         bar = self.bars.take(target)
         if bar is None:
             return
@@ -264,7 +261,7 @@ class Sweep:
         if isinstance(self.types.get(key), ListOf) and not isinstance(stmt.target.type, Array):
             self.store_item(node, stmt, key, path)
             return
-        if stmt.op in (operator.add, operator.sub, "add_at"):
+        if stmt.op == "add_at" or (stmt.op in (operator.add, operator.sub) and not gathers(stmt.target)):
             self.add_in_place(node, stmt, key, path)
             return
         value = stmt.value
@@ -299,7 +296,7 @@ class Sweep:
         """The cotangent of a part of an array, as an expression."""
         if not path:
             return self.bars.state[key].var
-        bar = self.bars.whole(key)
+        bar = self.bars.whole(key, path)
         part: Expr = self.bars.at(bar.var, path)
         return replace(part, type=zero_type(type_)) if isinstance(part, Index | Var) else part
 
@@ -469,7 +466,9 @@ class Sweep:
         if key not in self.bars.state and all(b is None for b in taken):
             return
         if key not in self.bars.state:
+            self.written(node.post)  # the list is as long as it is after the pop
             self.bars.set(key, zeros(key, self.types[key]), owned=True)
+            self.written(node.after)
         elif not self.bars.state[key].owned:
             bar = self.bars.state[key]
             self.bars.set(key, Call(list, (bar.var,), (), bar.type), owned=True)
@@ -697,12 +696,15 @@ def access_key(var: Var) -> str:
     return var.place.root if var.place is not None else var.name
 
 
-def _is_reference(value: Expr) -> bool:
-    return isinstance(value, Var) or (isinstance(value, Index) and isinstance(value.type, Array | ListOf | Unknown))
-
-
-def _leads_elsewhere(value: Expr, target: str) -> bool:
-    return owner(value) != target
+def is_alias(value: Expr) -> bool:
+    """Whether a value is memory that is written in place somewhere, under another name."""
+    if isinstance(value.type, Scalar) or access(value) is None:
+        return False
+    while isinstance(value, Index | Call):
+        if isinstance(value, Index) and value.place is not None:
+            return True
+        value = value.base if isinstance(value, Index) else value.args[0]
+    return isinstance(value, Var) and value.place is not None
 
 
 def _references(expr: Expr) -> list[Expr]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -70,9 +71,24 @@ class Objects:
         self.imports[module] = f"import {module}"
         return module
 
+    def _importable(self, value: Any) -> str | None:
+        """The module from which a user's class or function can be imported by name."""
+        module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
+        if not isinstance(module, str) or module == "__main__" or module.startswith("s2s_ad") or "." in name:
+            return None
+        found = sys.modules.get(module)
+        return module if found is not None and getattr(found, name, None) is value else None
+
     def _give(self, value: Any, hint: str) -> str:
         key = id(value)
         if key not in self._given_names:
+            module = self._importable(value)
+            if module is not None:
+                name = self.names.fresh(value.__name__)
+                alias = "" if name == value.__name__ else f" as {name}"
+                self.imports[f"{module}.{name}"] = f"from {module} import {value.__name__}{alias}"
+                self._given_names[key] = name
+                return name
             name = getattr(value, "__name__", hint) or hint or "given"
             name = name if name.isidentifier() else "given"
             name = self.names.fresh(name)
