@@ -61,6 +61,9 @@ def _result_fields(fn: Any, count: int) -> tuple[str, ...]:
     return table.get(fn, ())[:count]
 
 
+_WITH_CONSTANTS = ("numpy", "math", "cmath", "scipy.constants")  # np.pi, math.inf: never another value
+
+
 def _of_object(b: Builder, value: Any, attr: str) -> Abs:
     from s2s_ad.build.free_names import lift
 
@@ -77,8 +80,11 @@ def _of_object(b: Builder, value: Any, attr: str) -> Abs:
     try:
         found = getattr(value, attr)
     except AttributeError as error:
-        raise b.fail(f"`{getattr(value, '__name__', value)}` has no attribute `{attr}`") from error
+        name = getattr(value, "__name__", value)
+        raise b.certain(AttributeError, f"`{name}` has no attribute `{attr}`") from error
     if isinstance(value, np.dtype):
+        return Known(found)
+    if isinstance(value, types.ModuleType) and value.__name__ in _WITH_CONSTANTS and isinstance(found, int | float):
         return Known(found)
     if isinstance(value, types.ModuleType) or isinstance(value, type):
         return lift(b, found, lambda: getattr(value, attr), attr)
@@ -108,7 +114,8 @@ def _class_attribute(b: Builder, base: Abs, cls: type, attr: str) -> Abs:
             found = vars(owner)[attr]
             break
     else:
-        raise b.fail(f"`{cls.__name__}` has no attribute `{attr}` here", "Set it in `__init__`, or pass it.")
+        fact = f"`{cls.__name__}` has no attribute `{attr}` here"
+        raise b.certain(AttributeError, fact, "Set it in `__init__`, or pass it.")
     if isinstance(found, staticmethod):
         return Known(found.__func__)
     if isinstance(found, classmethod):

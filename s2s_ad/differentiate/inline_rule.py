@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from s2s_ad.build.builder import Builder, Facts, Frame
+from s2s_ad.build.builder import Builder, Facts, Frame, Restart
 from s2s_ad.build.calls import bind_parameters
 from s2s_ad.build.expressions import evaluate
 from s2s_ad.build.statements import names_assigned, run, run_body
@@ -26,6 +26,7 @@ from s2s_ad.ir.nodes import Call, Const, Display, Expr, Index, Ref, Stmt
 from s2s_ad.ir.types import INT, TupleOf
 from s2s_ad.rules.registry import Rule
 
+_WALKS = 20
 _SOURCES: dict[Any, tuple[FunctionSource, ast.FunctionDef]] = {}
 
 
@@ -78,7 +79,24 @@ class Inliner:
         self, function: Callable[..., Any], args: list[Abs], kwargs: dict[str, Abs], wanted: list[bool], rule: Rule
     ) -> tuple[list[Stmt], list[Abs | None]]:
         source, tree = source_of_rule(function)
-        b = Builder(source, Facts(), self.names)
+        facts, names = Facts(), self.names.snapshot()
+        for _ in range(_WALKS):
+            try:
+                return self._walk(Builder(source, facts, self.names), tree, args, kwargs, wanted, rule)
+            except Restart:
+                self.names.restore(names)
+        raise S2SError(f"the rule `{rule.adjoint.__name__}` could not be understood")
+
+    def _walk(
+        self,
+        b: Builder,
+        tree: ast.FunctionDef,
+        args: list[Abs],
+        kwargs: dict[str, Abs],
+        wanted: list[bool],
+        rule: Rule,
+    ) -> tuple[list[Stmt], list[Abs | None]]:
+        source = b.frame.source
         b.in_rule = True
         assigned, nonlocals = names_assigned(tree)
         b.frame = Frame(("rule",), source, None, assigned, nonlocals)
