@@ -12,10 +12,11 @@ from typing import Any, Literal
 from s2s_ad.backends.numpy_backend import compile_module
 from s2s_ad.build.builder import Capture, Guard
 from s2s_ad.build.program import Built, build
+from s2s_ad.differentiate.forward import primal as as_understood
+from s2s_ad.differentiate.forward import tangent
 from s2s_ad.differentiate.gradient import Adjoint, gradient, vjp
 from s2s_ad.emit.module import emit_module
 from s2s_ad.emit.result_spec import result_spec
-from s2s_ad.errors import S2SError
 from s2s_ad.frontend.source import FunctionSource
 from s2s_ad.ir.spec import Spec
 from s2s_ad.simplify.clean import clean
@@ -73,7 +74,10 @@ def differentiate(primal: Built, source: FunctionSource, request: Request) -> Ad
             return gradient(primal, request.wrt, request.has_aux, line, request.optimize)
         case "vjp":
             return vjp(primal, request.wrt, request.has_aux, line, request.optimize)
-    raise S2SError(f"the mode {request.mode!r} is not built yet", "Use the reverse mode: grad, value_and_grad, vjp.")
+        case "jvp":
+            return tangent(primal, request.wrt, request.has_aux)
+        case "primal":
+            return as_understood(primal)
 
 
 def header(primal: Built, request: Request) -> str:

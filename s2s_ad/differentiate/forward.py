@@ -15,16 +15,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
+from s2s_ad.analysis.liveness import Table, live_before, names_read
 from s2s_ad.build.program import Built
 from s2s_ad.build.values import Abs, DictObject, Instance, ListObject, Num, ObjectRef, Tup
-from s2s_ad.differentiate.forward_statements import ForwardSweep, Prepared, varied_names
+from s2s_ad.differentiate.forward_statements import ForwardSweep, Prepared, varied_names, written_names
 from s2s_ad.differentiate.gradient import Adjoint, _captured, _declared, kept_value, numbers
 from s2s_ad.differentiate.inline_rule import Inliner
 from s2s_ad.errors import SignatureError
 from s2s_ad.ir.nodes import Assign, Call, Const, Display, Expr, Function, Parameter, Stmt, Var, ZerosLike, number
-from s2s_ad.ir.types import OPAQUE, Array, ListOf, Scalar, Type, Unknown, is_inexact
+from s2s_ad.ir.types import OPAQUE, Scalar, is_inexact
 
 
 def tangent(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Adjoint:
@@ -40,10 +39,12 @@ def tangent(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Adjoint:
     types = dict(built.builder.types)
     prepared = Prepared(names, set(varied), types, inliner).block(tuple(body))
     varied |= varied_names(prepared, leaves)
-    sweep = ForwardSweep(names, inliner, types, varied, dots)
-    sweep.begin({p.name for p in built.parameters}, leaves)
-    out: list[Stmt] = sweep.block(prepared)
     value = built.builder.expr(result)
+    live: Table = {}
+    live_before(prepared, names_read(value) | (set() if aux is None else names_read(built.builder.expr(aux))), live)
+    sweep = ForwardSweep(names, inliner, types, varied, dots, leaves, live)
+    sweep.buffers = written_names(prepared, varied)
+    out: list[Stmt] = sweep.block(prepared)
     rate = tangent_of(built, result, sweep)
     if aux is not None:
         value = Display("tuple", (value, built.builder.expr(aux)), OPAQUE)
@@ -169,5 +170,3 @@ def contract(built: Built, wrt: tuple[str, ...], dots: dict[str, str]) -> str:
     shown = ", ".join(f"{p.name}: {p.type}" for p in _declared(built))
     return f"Value of {built.name} and its tangent along {', '.join(dots[w] for w in wrt)}.\n\nFor {shown}."
 
-
-_ = (Array, ListOf, Unknown, Type, np)

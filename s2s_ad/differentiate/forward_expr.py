@@ -10,15 +10,13 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from s2s_ad.analysis.activity import flows
-from s2s_ad.build.families import is_elementwise
 from s2s_ad.build.numeric import rule_key
 from s2s_ad.build.types import result_type
-from s2s_ad.build.values import Abs, Known, Num, Tup, known_value, leaf_expr
+from s2s_ad.build.values import Abs, Known, Num, Tup, leaf_expr
 from s2s_ad.differentiate.bars import zero_type
 from s2s_ad.differentiate.fit import is_smaller, real_part, shape_of, spread_out
 from s2s_ad.differentiate.inline_rule import Inliner, as_value
@@ -45,7 +43,6 @@ from s2s_ad.ir.types import Array, ListOf, Scalar, TupleOf, Type, Unknown
 from s2s_ad.rules.registry import Rule, is_passive, rule_for
 from s2s_ad.simplify.algebra import simplify
 
-_BROADCASTING = {operator.add, operator.sub, operator.mul, operator.truediv, operator.neg, operator.pow, operator.pos}
 _LISTS = {list, tuple, reversed}
 
 
@@ -269,6 +266,9 @@ def total(terms: list[Expr]) -> Expr:
     """The sum of tangents."""
     sum_ = terms[0]
     for term in terms[1:]:
+        if term == sum_:
+            sum_ = simplify(Call(operator.mul, (number(2.0), term), (), term.type, "op"))
+            continue
         type_ = result_type(operator.add, (sum_.type, term.type), {}, "tangents") or Unknown()
         sum_ = simplify(Call(operator.add, (sum_, term), (), type_, "op"))
     return sum_
@@ -285,11 +285,6 @@ def zeros_of(expr: Expr) -> Expr:
     if not _carries(expr.type):
         return Const(None)
     return ZerosLike(expr, zero_type(expr.type))
-
-
-def is_zero_value(value: Abs) -> bool:
-    known = known_value(value)
-    return isinstance(known, int | float) and known == 0
 
 
 def _sequence_type(expr: Display, items: tuple[Expr, ...]) -> Type:
@@ -310,5 +305,3 @@ def _missing(expr: Call) -> MissingRule:
         f"cannot differentiate through `{name}` in forward mode", "Treat it as constant with stop_gradient(...)."
     )
 
-
-_ = (Any, is_elementwise, _BROADCASTING)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from s2s_ad.analysis.activity import active_names, owner
+from s2s_ad.analysis.liveness import Table
 from s2s_ad.build.numeric import MAYBE_VIEWS, VIEWS
 from s2s_ad.differentiate.bars import is_fresh, zero_type
 from s2s_ad.differentiate.forward_expr import ExpressionTangent, zeros_of
@@ -76,22 +77,27 @@ def _read(stmt: Stmt) -> Iterable[Var]:
 
 class ForwardSweep:
     def __init__(
-        self, names: Names, inliner: Inliner, types: dict[str, Type], varied: set[str], dots: dict[str, str]
+        self,
+        names: Names,
+        inliner: Inliner,
+        types: dict[str, Type],
+        varied: set[str],
+        dots: dict[str, str],
+        leaves: set[str],
+        live: Table,
     ) -> None:
         self.names = names
         self.types = types
         self.varied = varied
         self.arguments = dots
         self.dots: dict[str, str] = dict(dots)
-        self.zero: set[str] = set()
+        self.leaves = leaves
+        self.live = live
+        # At the start only the arguments that are differentiated have tangents.
+        self.zero: set[str] = varied - set(dots)
         self.buffers: set[str] = set()
         self.out: list[Stmt] = []
         self.expressions = ExpressionTangent(inliner, self.dot_of, names.fresh, self.emit)
-
-    def begin(self, parameters: set[str], leaves: set[str]) -> None:
-        """At the start only the arguments that are differentiated have tangents."""
-        self.leaves = leaves
-        self.zero = parameters - leaves
 
     def emit(self, stmt: Stmt) -> None:
         self.out.append(stmt)
@@ -107,8 +113,6 @@ class ForwardSweep:
 
     # -- blocks ---------------------------------------------------------------------------------------------------------
     def block(self, block: Block) -> list[Stmt]:
-        if not self.buffers:
-            self.buffers = written_names(block, self.varied)
         saved, self.out = self.out, []
         for stmt in block:
             self.statement(stmt)
@@ -343,51 +347,155 @@ class ForwardSweep:
     def branch(self, stmt: If) -> None:
         entry = set(self.zero)
         then = self.block(stmt.then)
-        after_then, self.zero = self.zero, set(entry)
+        after_then, self.zero = self.zero, entry
         orelse = self.block(stmt.orelse)
         after_else = self.zero
-        self.zero = after_then & after_else
-        mixed = sorted((after_then ^ after_else) & self.varied)
-        then += self.settled([n for n in mixed if n in after_then], after_then)
-        orelse += self.settled([n for n in mixed if n in after_else], after_else)
-        self.zero = (after_then & after_else) | ((after_then | after_else) - self.varied)
+        mixed = sorted((after_then ^ after_else) & self.varied & self.live[id(stmt)])
+        then += self.settled([n for n in mixed if n in after_then])
+        orelse += self.settled([n for n in mixed if n in after_else])
+        self.zero = (after_then | after_else) - set(mixed)
         self.emit(replace(stmt, then=tuple(then), orelse=tuple(orelse)))
 
-    def settled(self, names: list[str], zero: set[str]) -> list[Stmt]:
+    def settled(self, names: list[str]) -> list[Stmt]:
+        """Statements that write out the zero tangents of these names."""
         saved, self.out = self.out, []
         for name in names:
             self.settle(name)
-            zero.discard(name)
         done, self.out = self.out, saved
         return done
 
     def loop(self, stmt: For | While) -> None:
-        entry = set(self.zero)
+        """What is zero at the head of every iteration is found by trial."""
+        entry, saved = set(self.zero), self.names.snapshot()
+        head = set(entry)
         while True:
-            saved = self.names.snapshot()
-            self.zero = set(entry)
-            body, iter_, targets, types = self.body(stmt)
-            more = entry & self.varied - self.zero
-            if not more:
+            self.zero = set(head)
+            looped = self.body(stmt)
+            started = head - self.zero
+            if not started:
                 break
+            head -= started
             self.names.restore(saved | set(self.dots.values()))
-            entry -= more
-        for name in sorted(set(self.zero_before(stmt)) - entry):
+        live = self.live[id(stmt)]
+        ended = sorted((self.zero - head) & self.varied & live)
+        looped = replace(looped, body=(*looped.body, *self.settled(ended)))
+        for name in sorted((entry - head) & live):
             self.settle(name)
-        ended = set(self.zero)
-        stale = sorted((ended - entry) & self.varied & self.at_head)
-        body += self.settled(stale, self.zero)
-        self.zero = entry | ((ended - self.at_head) if isinstance(stmt, For | While) else set())
-        if isinstance(stmt, For):
-            self.emit(replace(stmt, targets=targets, types=types, iter=iter_, body=tuple(body)))
-        else:
-            self.emit(replace(stmt, body=tuple(body)))
+        self.zero = head
+        self.emit(looped)
 
-    def zero_before(self, stmt: Stmt) -> set[str]:
-        return set()
-
-    def body(self, stmt: For | While) -> Any:
-        raise NotImplementedError
+    def body(self, stmt: For | While) -> For | While:
+        """The loop over primals and tangents at once."""
+        if not (isinstance(stmt, For) and isinstance(stmt.iter, Each)):
+            return replace(stmt, body=tuple(self.block(stmt.body)))
+        items = self.expressions.whole(stmt.iter.items)
+        if items is None:
+            self.zero |= set(stmt.targets) & self.varied
+            return replace(stmt, body=tuple(self.block(stmt.body)))
+        self.zero -= set(stmt.targets)
+        targets = (*stmt.targets, *(self.dot(t) for t in stmt.targets))
+        types = (*stmt.types, *(zero_type(t) for t in stmt.types))
+        body = tuple(self.block(stmt.body))
+        return replace(stmt, targets=targets, types=types, iter=replace(stmt.iter, tangents=items), body=body)
 
     def attempt(self, stmt: Try) -> None:
-        raise NotImplementedError
+        """Handlers may start anywhere in the body: what the body changes is written out before it."""
+        changed = all_assigned(stmt.body) & self.varied & self.zero
+        for name in sorted(n for n in changed if isinstance(self.types.get(n), Scalar)):
+            self.settle(name)
+        body = self.block(stmt.body)
+        ends = [self.zero]
+        handlers = []
+        for kind, name, block in stmt.handlers:
+            self.zero = set(ends[0])
+            handlers.append((kind, name, self.block(block)))
+            ends.append(self.zero)
+        common = set.intersection(*ends)
+        mixed = (set.union(*ends) - common) & self.varied
+        body += self.settled(sorted(mixed & ends[0]))
+        for (_, _, block_), zero in zip(handlers, ends[1:], strict=True):
+            block_ += self.settled(sorted(mixed & zero))
+        self.zero = common
+        final = self.block(stmt.final)
+        done = tuple((kind, name, tuple(block_)) for kind, name, block_ in handlers)
+        self.emit(replace(stmt, body=tuple(body), handlers=done, final=tuple(final)))
+
+
+def _style(expr: Expr) -> str:
+    return expr.style if isinstance(expr, Call) else "function"
+
+
+def _mentions(stmts: list[Stmt], g: Expr, name: str, *, post: bool) -> bool:
+    exprs = [e for s in all_statements(tuple(stmts)) for e in statement_exprs(s)] + [g]
+    return any(v.name == name and v.post == post for e in exprs for v in variables(e))
+
+
+def _marked(target: Expr) -> Expr:
+    """A reference to what a store has just written."""
+    match target:
+        case Var():
+            return replace(target, post=True)
+        case Index(base):
+            return replace(target, base=_marked(base), place=None)
+    return target
+
+
+def _in_list(target: Expr) -> bool:
+    """Whether a store replaces an item of a list."""
+    return isinstance(target, Index) and isinstance(target.base.type, ListOf | TupleOf)
+
+
+def written_names(block: Block, varied: set[str]) -> set[str]:
+    """The names of arrays that are written in place somewhere, and all that may share memory with them."""
+    groups: dict[str, set[str]] = {}
+
+    def joined(a: str, b: str) -> None:
+        if a in groups and b in groups and groups[a] is groups[b]:
+            return
+        both = groups.get(a, {a}) | groups.get(b, {b})
+        for name in both:
+            groups[name] = both
+
+    written: set[str] = set()
+    for stmt in all_statements(block):
+        match stmt:
+            case Assign(targets, values):
+                for target, value in zip(targets, values, strict=True):
+                    for name in _shared(value):
+                        joined(target, name)
+            case MoveRoot(new, old):
+                joined(new, old)
+            case Store(target, value) | Append(target, value):
+                root = _base(target)
+                written |= {n for n in (root, owner(target)) if n is not None}
+                for name in _shared(value) if isinstance(stmt, Append) or _in_list(target) else ():
+                    joined(root or "", name)
+            case PopLast(targets, source):
+                for target_name in targets:
+                    joined(target_name, source.name)
+            case For(targets, iter=Each(items)):
+                for target_name in targets:
+                    for name in _shared(items):
+                        joined(target_name, name)
+    return {n for w in written for n in groups.get(w, {w})} & varied
+
+
+def _shared(value: Expr) -> list[str]:
+    """The names whose memory a value may share."""
+    match value:
+        case Var(name, type_):
+            found = [] if isinstance(type_, Scalar) else [name]
+            return found + [n for n in [owner(value)] if n and found]
+        case Index(base, type=type_):
+            return [] if isinstance(type_, Scalar) else _shared(base)
+        case Display(_, items):
+            return [n for item in items for n in _shared(item)]
+        case Call(fn, args) if fn in VIEWS or fn in MAYBE_VIEWS or fn in (list, tuple):
+            return [n for a in args[:1] for n in _shared(a)]
+    return []
+
+
+def _base(expr: Expr) -> str | None:
+    while isinstance(expr, Index):
+        expr = expr.base
+    return expr.name if isinstance(expr, Var) else None

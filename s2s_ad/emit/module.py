@@ -193,6 +193,8 @@ class Writer:
                     if isinstance(start, Const) and start.value == 0:
                         parts = [stop]
                 source = f"range({', '.join(p(e) for e in parts)})"
+            case Each(items, tangents) if tangents is not None:
+                return f"for {_paired(stmt)} in zip({p(items)}, {p(tangents)}, strict=True):"
             case Each(items):
                 source = p(items)
         if stmt.trips is not None:
@@ -215,6 +217,15 @@ class Writer:
         if stmt.final:
             self.put(depth, "finally:")
             self.block(stmt.final, depth + 1)
+
+
+def _paired(stmt: For) -> str:
+    """The targets of a loop over a list and the list of its tangents."""
+    half = len(stmt.targets) // 2
+    parts = [", ".join(stmt.targets[:half]), ", ".join(stmt.targets[half:])]
+    if isinstance(stmt.iter, Each) and _is_tuple(stmt.iter.items):
+        parts = [f"({part},)" if half == 1 else f"({part})" for part in parts]
+    return ", ".join(parts)
 
 
 def _np_add() -> Any:

@@ -229,9 +229,11 @@ class Range:
 
 @dataclass(frozen=True)
 class Each:
-    """The items of a list; a tuple item is taken apart into the loop's targets."""
+    """The items of a list; a tuple item is taken apart into the loop's targets. With `tangents`, a list of equal length,
+    the second half of the targets takes its items."""
 
     items: Expr
+    tangents: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -459,8 +461,10 @@ def statement_exprs(stmt: Stmt) -> Iterator[Expr]:
             yield from (start, stop, step)
             if trips is not None:
                 yield trips
-        case For(_, _, Each(items), trips=trips):
+        case For(_, _, Each(items, tangents), trips=trips):
             yield items
+            if tangents is not None:
+                yield tangents
             if trips is not None:
                 yield trips
         case Raise(value):
@@ -504,7 +508,7 @@ def map_statement(stmt: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
             if isinstance(iter_, Range):
                 parts = Range(f(iter_.start), f(iter_.stop), f(iter_.step))
             else:
-                parts = Each(f(iter_.items))
+                parts = Each(f(iter_.items), None if iter_.tangents is None else f(iter_.tangents))
             return replace(stmt, iter=parts, body=block(body), trips=None if trips is None else f(trips))
         case With(context, body):
             return replace(stmt, context=f(context), body=block(body))

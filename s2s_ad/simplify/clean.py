@@ -20,6 +20,7 @@ from s2s_ad.ir.nodes import (
     Comment,
     Const,
     Display,
+    Each,
     Effect,
     Expr,
     For,
@@ -31,6 +32,7 @@ from s2s_ad.ir.nodes import (
     Method,
     MoveRoot,
     PopLast,
+    Range,
     Ref,
     Stmt,
     Store,
@@ -102,10 +104,14 @@ def _aliases(statements: list[Stmt]) -> list[tuple[str, str]]:
             case PopLast(targets, source):
                 pairs += [(t, v.name) for t in targets for v in variables(source)]
             case For(targets, iter=iter_):
-                pairs += [(t, v.name) for t in targets for e in [getattr(iter_, "items", None)] if e for v in variables(e)]
+                pairs += [(t, v.name) for t in targets for e in _looped_over(iter_) for v in variables(e)]
             case MoveRoot():
                 pass
     return pairs
+
+
+def _looped_over(iter_: Range | Each) -> list[Expr]:
+    return [] if isinstance(iter_, Range) else [e for e in (iter_.items, iter_.tangents) if e is not None]
 
 
 def _sources(value: Expr) -> list[str]:
