@@ -6,8 +6,7 @@
 Enters: 1,500 measured angles (simulated here with known constants, plus noise).
 Leaves: the constants found beside the true ones, the adjoint that ran, and a picture in examples/out/.
 
-The time loop fills two history arrays, one element a step. Nothing is recorded on a tape for the reverse sweep: what it
-needs is still there in the histories.
+The time loop fills two history arrays, one element a step, and the adjoint runs the same loop backwards over them.
 """
 
 from __future__ import annotations
