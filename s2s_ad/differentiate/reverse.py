@@ -16,7 +16,7 @@ import numpy as np
 
 from s2s_ad.analysis.activity import is_active, owner
 from s2s_ad.differentiate.adjoint_expr import Contribution, ExpressionAdjoint, access
-from s2s_ad.differentiate.bars import Bar, Bars, gathers, zero_type, zeros
+from s2s_ad.differentiate.bars import Bar, Bars, gathers, is_fresh, zero_type, zeros
 from s2s_ad.differentiate.fit import fit, is_smaller, spread_out
 from s2s_ad.differentiate.inline_rule import Inliner
 from s2s_ad.ir.names import Names
@@ -337,7 +337,7 @@ class Sweep:
             return
         mine = [c for c in adjoint.found if c.key == key]
         if not mine and not other:
-            self.flush(adjoint.found, "", None)
+            self.flush([self.detached(c) for c in adjoint.found], "", None)
             self.clear(key, path, target, zero)
             return
         exact = [c for c in adjoint.found if c.key == key and c.path == path] if path else []
@@ -347,6 +347,12 @@ class Sweep:
         else:
             self.clear(key, path, target, zero)
         self.flush([c for c in adjoint.found if c not in exact], "", None)
+
+    def detached(self, c: Contribution) -> Contribution:
+        """A contribution that is a view of a cotangent about to be cleared is copied, if it would be kept."""
+        if c.path or c.key in self.bars.state or isinstance(c.g.type, Scalar) or is_fresh(c.g):
+            return c
+        return replace(c, g=Call(np.copy, (c.g,), (), c.g.type, "method:copy"))
 
     def _uses_more_than_once(self, value: Expr, key: str) -> bool:
         return sum(1 for v in _references(value) if owner(v) in self.active) > 1

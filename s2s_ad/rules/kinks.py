@@ -146,8 +146,9 @@ def _values(*values):
 
 
 def _extreme(*xs, y, y_bar):
-    attained = [x == y for x in xs]
-    return tuple(y_bar * best / sum(attained) for best in attained)
+    # `1.0 *`: NumPy's booleans add up to a boolean.
+    attained = [1.0 * (x == y) for x in xs]
+    return tuple([y_bar * best / sum(attained) for best in attained])
 
 
 for _function in (max, min):
