@@ -111,7 +111,9 @@ def gradient(f, *varargs, axis=None, edge_order=1):
         axes = axis if isinstance(axis, tuple) else (axis,)
     spacings = varargs if len(varargs) == len(axes) else tuple([varargs[0] if varargs else 1.0 for _ in axes])
     slopes = [slope_along(f, spacings[k], axes[k], edge_order) for k in range(len(axes))]
-    return slopes[0] if len(slopes) == 1 else tuple(slopes)
+    if len(axes) == 1:
+        return slopes[0]
+    return tuple(slopes)
 
 
 # ---- integrals -------------------------------------------------------------------------------------------------------

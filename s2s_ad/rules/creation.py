@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2s_ad.rules.lookup import refuse
+from s2s_ad.rules.lookup import is_zero, refuse
 from s2s_ad.rules.registry import adjoint_of, composite, derivative
 from s2s_ad.rules.samples import call, calls
 
@@ -176,6 +176,8 @@ def linspace(start, stop, y, y_bar, num=50, endpoint=True, retstep=False, dtype=
     w = np.linspace(0.0, 1.0, num, endpoint=endpoint)
     if retstep:
         per_step = y_bar[1] / (num - 1 if endpoint else num)
+        if is_zero(y_bar[0]):
+            return -per_step, per_step
         return weighted(y_bar[0], 1 - w, axis) - per_step, weighted(y_bar[0], w, axis) + per_step
     if y.ndim == 1:
         return y_bar @ (1 - w), y_bar @ w

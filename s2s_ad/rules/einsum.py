@@ -109,4 +109,5 @@ def _arguments(*operands, out=None, optimize=False, **options):
     ),
 )
 def einsum(subscripts, *xs, y, y_bar, optimize=False):
-    return (None, *[einsum_cotangent(subscripts, k, xs, y_bar, optimize) for k in range(len(xs))])
+    parts = [einsum_cotangent(subscripts, k, xs, y_bar, optimize) for k in range(len(xs))]
+    return tuple([None, *parts])  # noqa: C409

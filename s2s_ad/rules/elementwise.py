@@ -208,4 +208,4 @@ derivative(math.lgamma, "y_bar * digamma(x)", samples=numbers(-3.8, -3.1))
     ),
 )
 def hypot(*xs: Any, y: Any, y_bar: Any) -> Any:
-    return tuple(y_bar * x / (y or 1.0) for x in xs)
+    return tuple([y_bar * x / (y + (y == 0)) for x in xs])

@@ -52,7 +52,7 @@ def bounds_of(a, range):
             call(d.floats(5), 4),
             call(d.floats(2, 3), 3, (0.0, 2.0)),
             call(d.floats(3), [0.0, 1.0, 3.0]),
-            call(np.full(3, 1.5), 2),
+            call(np.full(3, 1.5), 2, smooth=False),
         ]
     ),
 )

@@ -32,7 +32,7 @@ def put_back(y_bar, x, indices, axis, mode):
         return total.reshape(x.shape)
     at = axis % x.ndim
     total = np.zeros(x.shape, y_bar.dtype)
-    lead = (slice(None),) * at
+    lead = tuple([slice(None) for _ in range(at)])
     np.add.at(total, (*lead, within(np.asarray(indices), x.shape[at], mode)), y_bar)
     return total
 
@@ -182,8 +182,7 @@ def insert(arr, obj, values, axis=None):
         added = np.moveaxis(block, 0, at)
     else:
         added = np.reshape(values, (1,) * (flat.ndim - np.ndim(values)) + np.shape(values))
-    count = added.shape[at] if single else len(obj)
-    count = max(count, 1)
+    count = max(added.shape[at] if single else np.size(obj), 1)
     shape = (*flat.shape[:at], count, *flat.shape[at + 1 :])
     # Which entry of [arr, values] each entry of the result is: the same insertion, of positions.
     order = np.insert(np.arange(n), obj, np.arange(n, n + count))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2s_ad.rules.lookup import refuse
+from s2s_ad.rules.lookup import is_zero, refuse
 from s2s_ad.rules.registry import adjoint_of, composite, same_as, static
 from s2s_ad.rules.samples import call, calls
 
@@ -199,10 +199,15 @@ def ranks():
     return calls(lambda d: [call(d.number()), call(d.floats(3)), call(d.floats(2, 3)), call(d.floats(2, 1, 3, 2))])()
 
 
+def as_before(z_bar, x):
+    """The cotangent of a result that has x's entries, in x's shape."""
+    return 0.0 if is_zero(z_bar) else np.reshape(z_bar, x.shape)
+
+
 def at_least(*xs, y, y_bar):
     if len(xs) == 1:
-        return (y_bar.reshape(xs[0].shape),)
-    return tuple([part.reshape(x.shape) for part, x in zip(y_bar, xs, strict=True)])
+        return (as_before(y_bar, xs[0]),)
+    return tuple([as_before(part, x) for part, x in zip(y_bar, xs, strict=True)])
 
 
 def at_least_tangent(function):

@@ -13,7 +13,7 @@ import numpy as np
 
 from s2s_ad.rules.lookup import refuse
 from s2s_ad.rules.reductions import HOLES, MASK, expand
-from s2s_ad.rules.registry import adjoint_of, composite
+from s2s_ad.rules.registry import adjoint_of, composite, static
 from s2s_ad.rules.samples import call, calls, reduction
 
 # ---- variance --------------------------------------------------------------------------------------------------------
@@ -95,6 +95,14 @@ def std(x, y, y_bar, axis=None, dtype=None, ddof=0, keepdims=False, where=True, 
 # ---- averages --------------------------------------------------------------------------------------------------------
 
 
+@static
+def is_among(k, axis, ndim):
+    """Whether a reduction over `axis` takes the k-th of the axes."""
+    if axis is None:
+        return True
+    return k in [int(a) % ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+
+
 @composite(
     np.average,
     samples=calls(
@@ -116,8 +124,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         return (mean, np.full_like(mean, np.size(a) / np.size(mean))) if returned else mean
     w = weights
     if np.ndim(w) < np.ndim(a):
-        axes = tuple([k % np.ndim(a) for k in (axis if isinstance(axis, tuple) else (axis,))])
-        w = np.reshape(w, tuple([np.shape(a)[k] if k in axes else 1 for k in range(np.ndim(a))]))
+        w = np.reshape(w, tuple([n if is_among(k, axis, np.ndim(a)) else 1 for k, n in enumerate(np.shape(a))]))
         w = np.broadcast_to(w, np.shape(a))
     total = np.sum(w, axis=axis, keepdims=keepdims)
     mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
@@ -238,7 +245,7 @@ def quantile_of(a, q, axis, method, keepdims, ignore_nan):
     rows = np.sort(axes_last(a, axis), axis=-1, kind="stable")
     missing = np.isnan(rows)
     count = np.sum(~missing, axis=-1, keepdims=True)
-    qs = np.ravel(q)
+    qs = np.ravel(np.asarray(q))
     place = place_among(count, qs, method)
     low = np.floor(place).astype(int)
     high = np.minimum(low + 1, count - 1)
@@ -248,8 +255,7 @@ def quantile_of(a, q, axis, method, keepdims, ignore_nan):
     lost = count == 0 if ignore_nan else np.any(missing, axis=-1, keepdims=True)
     result = np.moveaxis(np.where(lost, np.nan, result), -1, 0)
     if keepdims:
-        axes = range(a.ndim) if axis is None else [k % a.ndim for k in (axis if isinstance(axis, tuple) else (axis,))]
-        kept = tuple([1 if k in axes else a.shape[k] for k in range(a.ndim)])
+        kept = tuple([1 if is_among(k, axis, a.ndim) else a.shape[k] for k in range(a.ndim)])
         return result.reshape((*np.shape(q), *kept))
     return result.reshape((*np.shape(q), *result.shape[1:]))
 
@@ -316,6 +322,7 @@ def nanpercentile(a, q, axis=None, out=None, overwrite_input=False, method="line
 )
 def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
     x = np.atleast_2d(m)
+    single = y is None and (np.ndim(m) == 1 or (x.shape[0] if rowvar else x.shape[1]) == 1)
     if not rowvar and np.ndim(m) != 1:
         x = x.T
     if y is not None:
@@ -324,7 +331,8 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     lost = (0 if bias else 1) if ddof is None else ddof
     if fweights is None and aweights is None:
         centred = x - np.mean(x, axis=1, keepdims=True)
-        return np.squeeze(centred @ np.conj(centred.T) / (x.shape[1] - lost))
+        matrix = centred @ np.conj(centred.T) / (x.shape[1] - lost)
+        return matrix[0, 0] if single else matrix
     w = aweights if fweights is None else (fweights if aweights is None else fweights * aweights)
     total = np.sum(w)
     if lost == 0 or aweights is None:
@@ -332,7 +340,8 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     else:
         divisor = total - lost * np.sum(w * aweights) / total
     centred = x - np.sum(x * w, axis=1, keepdims=True) / total
-    return np.squeeze((centred * w) @ np.conj(centred.T) / divisor)
+    matrix = (centred * w) @ np.conj(centred.T) / divisor
+    return matrix[0, 0] if single else matrix
 
 
 @composite(
