@@ -18,6 +18,7 @@ from s2s_ad.analysis.activity import is_active
 from s2s_ad.build.families import is_elementwise
 from s2s_ad.build.numeric import MAYBE_VIEWS, VIEWS, rule_key
 from s2s_ad.build.values import Abs, Known, Num, ObjectRef, Tup, leaf_expr
+from s2s_ad.differentiate.bars import gathers
 from s2s_ad.differentiate.fit import fit, is_smaller, shape_of, spread_out
 from s2s_ad.differentiate.inline_rule import Inliner, as_value
 from s2s_ad.errors import MissingRule
@@ -101,8 +102,6 @@ class ExpressionAdjoint:
         from s2s_ad.ir.nodes import Store, ZerosLike
 
         self.emit(Assign((name,), (ZerosLike(base, base.type),)))
-        from s2s_ad.differentiate.bars import gathers
-
         target = Index(Var(name, base.type), expr.items, expr.type)
         self.emit(Store(target, g, "add_at" if gathers(target) else operator.add))
         self.run(base, Var(name, base.type))
@@ -255,13 +254,26 @@ def access(expr: Expr) -> tuple[str, tuple[Step, ...]] | None:
         case Index(base, items, place=place):
             if place is not None:
                 return place.root, place.path
+            if _is_copy(base):
+                return None
             inner = access(base)
             return None if inner is None else (inner[0], (*inner[1], Step(items=items)))
-        case Call(fn, args) if (fn in VIEWS or fn in MAYBE_VIEWS) and args:
+        case Call(fn, args) if (fn in VIEWS or fn in MAYBE_VIEWS) and args and not _is_copy(args[0]):
             inner = access(args[0])
             if inner is not None and (inner[1] or _placed(args[0])):
                 return inner[0], (*inner[1], Step(call=expr))
     return None
+
+
+def _is_copy(expr: Expr) -> bool:
+    """Whether it is picked out of an array by integers or a mask: an array of its own, into which no path leads."""
+    match expr:
+        case Index(base, items, place=None):
+            masked = any(isinstance(getattr(i, "type", None), Array) and i.type.ndim > 0 for i in items)
+            return masked or gathers(expr) or _is_copy(base)
+        case Call(fn, args) if (fn in VIEWS or fn in MAYBE_VIEWS) and args:
+            return _is_copy(args[0])
+    return False
 
 
 def _placed(expr: Expr) -> bool:
