@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,17 @@ def test_a_wrong_text_is_noticed(tmp_path: Path) -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_the_command_line_shows_a_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from s2s_ad import cli
+
+    monkeypatch.chdir(ROOT)
+    commands = re.findall(r"^s2s-ad (.*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert commands
+    for command in commands:
+        assert cli.main(shlex.split(command)) == 0
+        assert "# reverse sweep" in capsys.readouterr().out
 
 
 def test_ci_runs_the_command_of_the_readme() -> None:
