@@ -66,6 +66,12 @@ class UnsupportedSyntax(S2SError):
     """The program uses something outside the language that is differentiated."""
 
 
+class CertainError(UnsupportedSyntax):
+    """What Python raises here whatever the arguments are: a key that a dict does not have, a name that is not bound."""
+
+    exception: type[Exception] = Exception
+
+
 class MissingRule(S2SError):
     """An active value reaches a function that has no derivative rule."""
 

@@ -35,7 +35,7 @@ from s2s_ad.build.values import (
     leaf_expr,
 )
 from s2s_ad.errors import Place as SourcePlace
-from s2s_ad.errors import S2SError, UnsupportedSyntax
+from s2s_ad.errors import CertainError, S2SError, UnsupportedSyntax
 from s2s_ad.frontend.source import FunctionSource, place_of
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import (
@@ -58,6 +58,10 @@ from s2s_ad.ir.types import OPAQUE, Array, ListOf, TupleOf, Type, Unknown
 
 class Restart(Exception):
     """The walk has learnt something that changes what it has already written."""
+
+
+class Unreachable(Exception):
+    """The function that is being written out has raised: nothing after its call runs."""
 
 
 @dataclass
@@ -126,6 +130,8 @@ class Builder:
         self.depth = 0
         self.wrt_argument = False
         self.in_rule = False
+        self.trying = False
+        self.caught: str | None = None
         self.calls: tuple[Any, ...] = ()
 
     # -- errors ----------------------------------------------------------------------------------------------------
@@ -136,6 +142,21 @@ class Builder:
         self, fact: str, remedy: str = "", node: ast.AST | None = None, kind: type[S2SError] = UnsupportedSyntax
     ) -> S2SError:
         return kind(fact, remedy, self.place(node))
+
+    def certain(self, exception: type[Exception], fact: str, remedy: str = "") -> CertainError:
+        """The error for what Python raises here in any case; on a path of its own it becomes a `raise`."""
+        error = CertainError(fact, remedy, self.place())
+        error.exception = exception
+        return error
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """In this block are statements that may not run."""
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
 
     @contextmanager
     def at(self, node: ast.AST) -> Iterator[None]:

@@ -173,7 +173,7 @@ def _convert(cls: type) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
             try:
                 return Known(cls(known))
             except Exception as error:
-                raise b.fail(f"{cls.__name__}({known!r}) raises {type(error).__name__}: {error}") from error
+                raise b.certain(type(error), f"{cls.__name__}({known!r}) raises {type(error).__name__}: {error}") from error
         if cls is bool:
             truth = containers.truth(b, args[0])
             if truth is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import logging
 import math
 import sys
 import types
@@ -40,7 +41,7 @@ from s2s_ad.errors import MissingRule, S2SError, SourceNotFound, UnsupportedSynt
 from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir import markers
-from s2s_ad.ir.nodes import Call, Effect
+from s2s_ad.ir.nodes import Call, Effect, Method, Ref
 from s2s_ad.ir.types import OPAQUE, Unknown
 from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
 from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_of, rule_for
@@ -53,9 +54,9 @@ _NUMERIC_MODULES = ("numpy", "scipy", "math", "_operator", "operator", "cmath")
 
 
 def call(b: Builder, node: ast.Call) -> Abs:
-    from s2s_ad.build.expressions import evaluate, evaluate_all
+    from s2s_ad.build.expressions import called, evaluate_all
 
-    function = evaluate(b, node.func)
+    function = called(b, node.func)
     if isinstance(function, Known):
         special = builtin_calls.lazy_call(b, function.value, node)
         if special is not None:
@@ -149,6 +150,8 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
     if getattr(fn, "__module__", "").startswith("s2s_ad.rules") and (b.in_rule or is_static(fn) or fn in _RULE_WORDS):
         return rule_call(b, fn, args, kwargs)
     if isinstance(fn, types.MethodType):
+        if _is_library(fn.__func__) and not _is_numeric(fn):
+            return library_call(b, fn, args, kwargs)
         if not _is_numeric(fn):
             return call_value(b, Known(fn.__func__), [_lifted(b, fn.__self__), *args], kwargs)
     active = any(varied(v, b.state.heap) for v in [*args, *kwargs.values()])
@@ -231,6 +234,35 @@ def random_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
     return b.bind(b.temp(b.node, "draw"), value)
 
 
+def library_call(b: Builder, method: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """A method of an object of the standard library, such as a logger: it runs once, and what it is told is passive."""
+    exprs = tuple(b.expr(a) for a in args)
+    named = tuple((k, b.expr(v)) for k, v in kwargs.items())
+    name = getattr(method.__self__, "name", "") or type(method.__self__).__name__
+    text = name.rsplit(".", 1)[-1] if isinstance(name, str) else "object"
+    owner = Ref(text if text.isidentifier() else "object", method.__self__)
+    call = Call(Method(method.__name__), (owner, *exprs), named, OPAQUE, f"method:{method.__name__}")
+    if isinstance(method.__self__, logging.Logger | logging.LoggerAdapter):
+        b.emit(Effect(call, b.line))
+        return Known(None)
+    if any(varied(v, b.state.heap) for v in [*args, *kwargs.values()]):
+        raise b.fail(
+            f"an active value is passed to `{spelled(method)}`, which cannot be differentiated",
+            "Treat it as constant with stop_gradient(...).",
+        )
+    return b.bind(b.temp(b.node, "outcome"), Num(call, origins=frozenset({b.site(b.node, "opaque")})))
+
+
+_TOLD = ("logging", "warnings")
+
+
+def told(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """`logging.info(...)`, `warnings.warn(...)`: passive, and run once."""
+    exprs = tuple(b.expr(a) for a in args)
+    b.emit(Effect(Call(fn, exprs, tuple((k, b.expr(v)) for k, v in kwargs.items()), OPAQUE), b.line))
+    return Known(None)
+
+
 def opaque(b: Builder, function: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """A call of unknown code: it must not see an active value, and runs once."""
     if any(varied(v, b.state.heap) for v in [*args, *kwargs.values()]):
@@ -271,8 +303,8 @@ def _zero(value: Abs) -> bool:
 
 # -- the user's functions ---------------------------------------------------------------------------------------------------
 def user_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], active: bool) -> Abs:
-    if _is_library(fn) and not active:
-        return opaque(b, fn, args, kwargs)
+    if _is_library(fn) and (not active or fn.__module__ in _TOLD):
+        return told(b, fn, args, kwargs) if fn.__module__ in _TOLD else opaque(b, fn, args, kwargs)
     try:
         source = source_of(b, fn)
     except (SourceNotFound, UnsupportedSyntax) as error:

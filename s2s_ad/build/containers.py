@@ -213,7 +213,12 @@ def static_subscript(b: Builder, base: Abs, slice_: ast.expr, evaluate: Callable
             key: Any = static_slice(b, slice_, evaluate)
         else:
             key = known_value(evaluate(slice_))
-        return None if key is NOTHING else Known(base.value[key])
+        if key is NOTHING:
+            return None
+        try:
+            return Known(base.value[key])
+        except (KeyError, IndexError, TypeError) as error:
+            raise b.certain(type(error), f"{type(error).__name__}: {error}") from error
     if not isinstance(base, Tup | ObjectRef):
         return None
     obj: Any = base if isinstance(base, Tup) else b.state.heap[base.site]
@@ -233,12 +238,12 @@ def static_subscript(b: Builder, base: Abs, slice_: ast.expr, evaluate: Callable
         return None
     if isinstance(obj, DictObject):
         if key not in obj.keys:
-            raise b.fail(f"the dict has no key {key!r} here", "Its keys are " + ", ".join(map(repr, obj.keys)) + ".")
+            raise b.certain(KeyError, f"the dict has no key {key!r} here", "Its keys are " + ", ".join(map(repr, obj.keys)) + ".")
         return obj.items[obj.keys.index(key)]
     if not isinstance(key, int):
         raise b.fail(f"a {'tuple' if isinstance(obj, Tup) else 'list'} is indexed by {key!r} here")
     if not -len(obj.items) <= key < len(obj.items):
-        raise b.fail(f"index {key} is out of range: there are {len(obj.items)} items")
+        raise b.certain(IndexError, f"index {key} is out of range: there are {len(obj.items)} items")
     return obj.items[key]
 
 
@@ -529,7 +534,7 @@ def store_item(b: Builder, base: ObjectRef, key: Any, value: Abs) -> None:
                 b.state.heap[base.site] = DictObject((*keys, key), (*items, value))
         case ListObject(items):
             if not isinstance(key, int) or not -len(items) <= key < len(items):
-                raise b.fail(f"list index {key!r} is out of range: there are {len(items)} items")
+                raise b.certain(IndexError, f"list index {key!r} is out of range: there are {len(items)} items")
             at = key % len(items)
             b.state.heap[base.site] = ListObject((*items[:at], value, *items[at + 1 :]))
         case _:

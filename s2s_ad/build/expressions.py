@@ -23,6 +23,7 @@ from s2s_ad.build.numeric import apply, index, static_items
 from s2s_ad.build.values import (
     NOTHING,
     Abs,
+    Bound,
     Closure,
     DictObject,
     Known,
@@ -34,10 +35,11 @@ from s2s_ad.build.values import (
     is_number,
     known_value,
 )
-from s2s_ad.ir.nodes import Choice, Expr, If, Lazy, Stmt, Text, all_assigned, all_statements, variables
+from s2s_ad.errors import CertainError
+from s2s_ad.ir.nodes import Call, Choice, Const, Expr, If, Lazy, Raise, Stmt, Text, all_assigned, all_statements, variables
 from s2s_ad.ir.nodes import Append as AppendStmt
 from s2s_ad.ir.nodes import Store as StoreStmt
-from s2s_ad.ir.types import BOOL, Scalar, Type, is_inexact, join
+from s2s_ad.ir.types import BOOL, OPAQUE, Opaque, Scalar, Type, is_inexact, join
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -101,7 +103,7 @@ def _evaluate(b: Builder, node: ast.expr) -> Abs:
         case ast.IfExp(test, then, orelse):
             return _choice(b, node, test, lambda: evaluate(b, then), lambda: evaluate(b, orelse))
         case ast.Attribute(value, attr):
-            return attribute(b, evaluate(b, value), attr)
+            return _as_value(attribute(b, evaluate(b, value), attr))
         case ast.Subscript(value, slice_):
             base = evaluate(b, value)
             return subscript(b, base, slice_)
@@ -128,6 +130,22 @@ def _evaluate(b: Builder, node: ast.expr) -> Abs:
     kind = type(node).__name__
     words = {"Yield": "`yield`", "YieldFrom": "`yield from`", "Await": "`await`"}
     raise b.fail(f"{words.get(kind, kind)} cannot be differentiated", "Return a list, or write the loop out.")
+
+
+def _as_value(found: Abs) -> Abs:
+    """An attribute of a passive object that is not called right away is read."""
+    match found:
+        case Bound(str(name), Num(expr)) if isinstance(expr.type, Opaque):
+            return Num(Call(getattr, (expr, Const(name)), (), OPAQUE, f"attribute:{name}"))
+    return found
+
+
+def called(b: Builder, node: ast.expr) -> Abs:
+    """What is called: methods stay bound to what they are methods of."""
+    if isinstance(node, ast.Attribute):
+        with b.at(node):
+            return attribute(b, evaluate(b, node.value), node.attr)
+    return evaluate(b, node)
 
 
 def evaluate_all(b: Builder, nodes: list[ast.expr]) -> list[Abs]:
@@ -179,7 +197,8 @@ def read_name(b: Builder, name: str) -> Abs:
                 raise b.fail(value.reason)
             return value
         if name in frame.locals and name not in frame.nonlocals:
-            raise b.fail(
+            raise b.certain(
+                UnboundLocalError,
                 f"`{name}` has no value here: it is assigned on another path only, or later",
                 f"Give `{name}` a value before it is used.",
             )
@@ -226,8 +245,6 @@ def unary(b: Builder, op: Any, x: Abs) -> Abs:
 
 
 def apply_expr(b: Builder, op: Any, x: Abs) -> Expr:
-    from s2s_ad.ir.nodes import Call
-
     return Call(op, (b.expr(x),), (), BOOL, "op")
 
 
@@ -252,8 +269,6 @@ def _simple(b: Builder, value: Abs, node: ast.AST) -> Abs:
 
 
 def compare(b: Builder, op: ast.cmpop, x: Abs, y: Abs) -> Abs:
-    from s2s_ad.ir.nodes import Call
-
     if isinstance(op, ast.In | ast.NotIn):
         found = containers.contains(b, x, y)
         if found is not None:
@@ -351,13 +366,17 @@ def branch(b: Builder, node: ast.AST, test: Expr, then: Callable[[], Abs], orels
     then_block: list[Stmt] = []
     else_block: list[Stmt] = []
     b.state = before.copy()
-    with b.into(then_block):
-        x = then()
+    with b.into(then_block), b.deeper():
+        x = _or_raise(b, then)
         x_state = b.state
     b.state = before.copy()
-    with b.into(else_block):
-        y = orelse()
+    with b.into(else_block), b.deeper():
+        y = _or_raise(b, orelse)
         y_state = b.state
+    if x is None or y is None:
+        b.state = x_state if y is None else y_state
+        b.emit(If(test, tuple(then_block), tuple(else_block), b.line))
+        return Known(None) if x is None and y is None else x if x is not None else y  # type: ignore[return-value]
     plain = not then_block and not else_block and isinstance(x, Num | Known) and isinstance(y, Num | Known)
     if plain and _both_passive(b, x, y):
         b.state = before
@@ -376,6 +395,20 @@ def branch(b: Builder, node: ast.AST, test: Expr, then: Callable[[], Abs], orels
     b.state = joined
     b.emit(If(test, (*then_block, *x_fix), (*else_block, *y_fix), b.line))
     return b.state.env.pop((b.frame.key, name))
+
+
+def _or_raise(b: Builder, value: Callable[[], Abs]) -> Abs | None:
+    """The value of one path, or None where that path raises in any case."""
+    from s2s_ad.build.builder import Unreachable
+    from s2s_ad.build.statements import raised_error
+
+    try:
+        return value()
+    except Unreachable:
+        return None
+    except CertainError as error:
+        b.emit(Raise(raised_error(error), b.line))
+        return None
 
 
 def _hold(b: Builder, node: ast.AST, name: str, value: Abs) -> None:

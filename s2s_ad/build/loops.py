@@ -33,7 +33,8 @@ from s2s_ad.build.values import (
     known_value,
     leaf_expr,
 )
-from s2s_ad.ir.nodes import Call, Const, Each, Expr, For, If, Place, Range, Stmt, Var, While, number, variables
+from s2s_ad.errors import CertainError
+from s2s_ad.ir.nodes import Call, Const, Each, Expr, For, If, Place, Raise, Range, Stmt, Var, While, number, variables
 from s2s_ad.ir.types import BOOL, INT, Array, ListOf, Opaque, TupleOf, Type, Unknown, is_inexact
 
 if TYPE_CHECKING:
@@ -370,10 +371,8 @@ def fix(
         block: list[Stmt] = []
         b.state = head.copy()
         _forget_previous(b, rebound)
-        b.depth += 1
-        with b.into(block):
-            run()
-        b.depth -= 1
+        with b.into(block), b.deeper():
+            _attempt(b, run)
         back = b.state
         joined, entry_fix, back_fix = join_states(b, entry, back, f"{b.site(node)} head")
         _rename_tokens(joined, tokens, b.site(node))
@@ -386,6 +385,19 @@ def fix(
         b.emit(stmt)
     b.emit(make((*block, *back_fix), line))
     b.state = joined
+
+
+def _attempt(b: Builder, run: Callable[[], None]) -> None:
+    """One iteration; what raises in any case ends it."""
+    from s2s_ad.build.builder import Unreachable
+    from s2s_ad.build.statements import raised_error
+
+    try:
+        run()
+    except Unreachable:
+        pass
+    except CertainError as error:
+        b.emit(Raise(raised_error(error), b.line))
 
 
 def _forget_previous(b: Builder, rebound: set[str]) -> None:

@@ -6,12 +6,13 @@ Enters: the normalised statements of a function.  Leaves: IR statements in the b
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from s2s_ad.build import containers
 from s2s_ad.build.attributes import attribute
+from s2s_ad.build.builder import Unreachable
 from s2s_ad.build.expressions import (
     BINARY,
     apply_expr,
@@ -40,10 +41,10 @@ from s2s_ad.build.values import (
     leaf_expr,
     varied,
 )
-from s2s_ad.errors import AliasingError
+from s2s_ad.errors import AliasingError, CertainError
 from s2s_ad.ir import markers
-from s2s_ad.ir.nodes import Assert, Effect, If, Index, Place, Raise, Stmt, Store, Var, With
-from s2s_ad.ir.types import BOOL, Array, ListOf, Scalar, Unknown
+from s2s_ad.ir.nodes import Assert, Call, Const, Effect, If, Index, Place, Raise, Stmt, Store, Var, With
+from s2s_ad.ir.types import BOOL, OPAQUE, Array, ListOf, Scalar, Unknown
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -53,6 +54,8 @@ def run_body(b: Builder, tree: ast.FunctionDef) -> Abs:
     """Run a normalised function body; the value of its one `return`."""
     *statements, last = tree.body
     ended = run_block(b, statements)
+    if ended and b.frame.key != ():
+        raise Unreachable
     if ended:
         return Known(None)
     if not isinstance(last, ast.Return):
@@ -65,10 +68,23 @@ def run_body(b: Builder, tree: ast.FunctionDef) -> Abs:
 def run_block(b: Builder, statements: list[ast.stmt]) -> bool:
     """Run statements; True if the block ends by raising."""
     for stmt in statements:
-        with b.at(stmt):
-            if run(b, stmt):
-                return True
+        try:
+            with b.at(stmt):
+                if run(b, stmt):
+                    return True
+        except Unreachable:
+            return True
+        except CertainError as error:
+            if b.depth == 0:
+                raise
+            b.emit(Raise(raised_error(error), b.line))
+            return True
     return False
+
+
+def raised_error(error: CertainError) -> Call:
+    """The exception that Python would raise here."""
+    return Call(error.exception, (Const(error.fact),), (), OPAQUE)
 
 
 def run(b: Builder, stmt: ast.stmt) -> bool:
@@ -96,8 +112,11 @@ def run(b: Builder, stmt: ast.stmt) -> bool:
         case ast.Delete(targets):
             for target in targets:
                 delete(b, target)
-        case ast.Raise(exc):
-            b.emit(Raise(None if exc is None else raised(b, exc), b.line))
+        case ast.Raise(None):
+            b.emit(Raise(None if b.caught is None else Var(b.caught, OPAQUE), b.line))
+            return True
+        case ast.Raise(ast.expr() as exc):
+            b.emit(Raise(raised(b, exc), b.line))
             return True
         case ast.Assert(test, message):
             truth = evaluate(b, test)
@@ -130,7 +149,9 @@ def raised(b: Builder, node: ast.expr) -> Any:
 
 def expression(b: Builder, node: ast.expr) -> None:
     value = evaluate(b, node)
-    if isinstance(value, Num) and not isinstance(value.expr, Var) and not value.varied and _has_effect(value.expr):
+    if b.trying and isinstance(value, Num):
+        b.emit(Effect(value.expr, b.line))
+    elif isinstance(value, Num) and not isinstance(value.expr, Var) and not value.varied and _has_effect(value.expr):
         b.emit(Effect(value.expr, b.line))
 
 
@@ -155,7 +176,7 @@ def _import(b: Builder, stmt: ast.Import | ast.ImportFrom) -> None:
                 if alias.asname is None:
                     value = importlib.import_module(alias.name.split(".")[0])
         except (ImportError, AttributeError) as error:
-            raise b.fail(f"this import fails: {error}") from error
+            raise b.certain(ImportError, f"this import fails: {error}") from error
         b.state.env[b.frame.key, alias.asname or alias.name.split(".")[0]] = Known(value)
 
 
@@ -268,14 +289,14 @@ def unpack(b: Builder, target: ast.expr, elts: list[ast.expr], value: Abs) -> No
     stars = [k for k, e in enumerate(elts) if isinstance(e, ast.Starred)]
     if not stars:
         if len(values) != len(elts):
-            raise b.fail(f"{len(values)} values are unpacked into {len(elts)} names")
+            raise b.certain(ValueError, f"{len(values)} values are unpacked into {len(elts)} names")
         whole = Tup(tuple(values))
         assert isinstance(target, ast.Tuple | ast.List)
         unpack_parallel(b, target, whole)
         return
     at, after = stars[0], len(elts) - stars[0] - 1
     if len(values) < len(elts) - 1:
-        raise b.fail(f"{len(values)} values are unpacked into at least {len(elts) - 1} names")
+        raise b.certain(ValueError, f"{len(values)} values are unpacked into at least {len(elts) - 1} names")
     middle = containers.make_list(b, target, values[at : len(values) - after])
     for element, item in zip(elts, [*values[:at], middle, *values[len(values) - after :]], strict=True):
         assign_target(b, element, item)
@@ -467,7 +488,7 @@ def conditional(
     for side in (then, orelse):
         block: list[Stmt] = []
         b.state = before.copy()
-        with b.into(block):
+        with b.into(block), b.deeper():
             ended.append(bool(side()))
         blocks.append(block)
         states.append(b.state)
@@ -576,13 +597,22 @@ def names_in(node: ast.AST) -> set[str]:
     return found
 
 
+def _nonlocals_of(stmt: ast.AST) -> Iterator[str]:
+    """The names declared `nonlocal`, those of inner functions aside."""
+    if isinstance(stmt, ast.Nonlocal):
+        yield from stmt.names
+    if not isinstance(stmt, ast.FunctionDef | ast.Lambda):
+        for child in ast.iter_child_nodes(stmt):
+            yield from _nonlocals_of(child)
+
+
 def names_assigned(tree: ast.FunctionDef) -> tuple[frozenset[str], frozenset[str]]:
     """The local names of a function (its parameters among them), and those it declares nonlocal."""
     found: set[str] = set()
     nonlocals: set[str] = set()
     for stmt in tree.body:
         found |= names_in(stmt)
-        nonlocals |= {n for node in ast.walk(stmt) if isinstance(node, ast.Nonlocal) for n in node.names}
+        nonlocals |= set(_nonlocals_of(stmt))
     a = tree.args
     found |= {p.arg for p in [*a.posonlyargs, *a.args, *a.kwonlyargs]}
     found |= {p.arg for p in (a.vararg, a.kwarg) if p is not None}

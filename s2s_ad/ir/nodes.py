@@ -510,6 +510,10 @@ def map_statement(stmt: Stmt, f: Callable[[Expr], Expr]) -> Stmt:
             else:
                 parts = Each(f(iter_.items), None if iter_.tangents is None else f(iter_.tangents))
             return replace(stmt, iter=parts, body=block(body), trips=None if trips is None else f(trips))
+        case Raise(value) if value is not None:
+            return replace(stmt, value=f(value))
+        case Assert(test, message):
+            return replace(stmt, test=f(test), message=None if message is None else f(message))
         case With(context, body):
             return replace(stmt, context=f(context), body=block(body))
         case Try(body, handlers, final):
@@ -539,6 +543,13 @@ def assigned(stmt: Stmt) -> tuple[str, ...]:
             return tuple(name for _, name, _ in handlers if name is not None)
         case _:
             return ()
+
+
+def base_name(expr: Expr) -> str | None:
+    """The name at the root of `x[i][j]`."""
+    while isinstance(expr, Index):
+        expr = expr.base
+    return expr.name if isinstance(expr, Var) else None
 
 
 def all_statements(block: Block) -> Iterator[Stmt]:

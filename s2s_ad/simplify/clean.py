@@ -76,11 +76,12 @@ def _needed(block: Block, live: set[str]) -> frozenset[str]:
     """The names that matter: read by the result, by an effect, or by what gives another needed name its value."""
     needed = set(live)
     statements = list(all_statements(block))
+    tried = {id(s) for t in statements if isinstance(t, Try) for s in all_statements(t.body)}
     aliases = _aliases(statements)
     while True:
         size = len(needed)
         for stmt in statements:
-            if _matters(stmt, needed):
+            if id(stmt) in tried or _matters(stmt, needed):
                 needed |= reads(stmt)
         for a, b in aliases:
             if a in needed or b in needed:
@@ -208,8 +209,8 @@ def _kept(block: Block, needed: frozenset[str]) -> Block:
                     stmt = replace(stmt, then=_kept(then, needed), orelse=_kept(orelse, needed))
                 case For(body=body) | While(body=body) | With(body=body):
                     stmt = replace(stmt, body=_kept(body, needed))
-                case Try(body, handlers, final):
-                    stmt = replace(stmt, body=_kept(body, needed), final=_kept(final, needed))
+                case Try():
+                    pass  # whether its body raises is what it is there for
             out.append(stmt)
     return tuple(_without_idle_comments(out))
 
