@@ -26,6 +26,7 @@ from s2s_ad.build.values import (
     ListObject,
     Num,
     ObjectRef,
+    Poison,
     RangeValue,
     State,
     Tup,
@@ -85,6 +86,7 @@ class Facts:
     written: set[str] = field(default_factory=set)
     dynamic: set[str] = field(default_factory=set)
     static_arguments: set[str] = field(default_factory=set)
+    unrolled: set[str] = field(default_factory=set)
     numbers: dict[Any, int] = field(default_factory=dict)
 
     def number(self, key: Any) -> int:
@@ -127,6 +129,7 @@ class Builder:
         self.guards: dict[tuple[int, str], Guard] = {}
         self.types: dict[str, Type] = {}
         self.unrolled: tuple[int, ...] = ()
+        self.unrollable: list[str | None] = []
         self.depth = 0
         self.wrt_argument = False
         self.in_rule = False
@@ -301,6 +304,7 @@ class Builder:
             place = view_place(self, value.expr) or Place(name)
         self.types[name] = type_
         self.state.frozen -= {name}
+        self.state.detached.pop(name, None)
         return replace(value, expr=Var(name, type_, place), unsure=False)
 
     def assign(self, name: str, value: Abs, node: ast.AST) -> None:
@@ -402,9 +406,31 @@ class Builder:
             self.names.reset()
             raise Restart
 
+    def part_ways(self, root: str) -> None:
+        """`root` is written: copies that stood for it, or originals that it stood for, are not what they were."""
+        gone = {name for name, sources in self.state.detached.items() if root in sources}
+        gone |= self.state.detached.get(root, frozenset())
+        if not gone:
+            return
+        reason = "this array may share memory with another one that has been written since, depending on the path taken"
+
+        def lost(value: Abs) -> Abs:
+            if isinstance(value, Num) and any(_leads_to(v, gone) for v in _vars_of(value)):
+                return Poison(reason)
+            return Tup(tuple(lost(v) for v in value.items), value.cls) if isinstance(value, Tup) else value
+
+        for key, value in list(self.state.env.items()):
+            self.state.env[key] = lost(value)
+        for site, obj in list(self.state.heap.items()):
+            self.state.heap[site] = replace(obj, items=tuple(lost(v) for v in obj.items))
+
     def make_dynamic(self, site: str) -> Restart:
         self.facts.dynamic.add(site)
         return Restart()
+
+
+def _leads_to(var: Var, roots: set[str]) -> bool:
+    return var.place is not None and var.place.root in roots
 
 
 def map_abs(value: Abs, f: Callable[[Expr], Expr]) -> Abs:

@@ -143,10 +143,13 @@ def _len(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
         case Known(v):
             return Known(len(v))
         case RangeValue() | Iteration():
-            from s2s_ad.build.loops import StaticItems, iterate
+            from s2s_ad.build.loops import Counted, StaticItems, iterate
 
             found = iterate(b, value)
-            return Known(len(found.items)) if isinstance(found, StaticItems) else found.count
+            if isinstance(found, StaticItems):
+                return Known(len(found.items))
+            if isinstance(found, Counted):
+                return found.count
         case Num(expr):
             if isinstance(expr.type, Array) and expr.type.dims and expr.type.dims[0] == 1:
                 return Num(Call(len, (expr,), (), INT), known=1)
@@ -190,7 +193,7 @@ def _list(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     from s2s_ad.build.loops import StaticItems, iterate, run_loop
 
     site = b.site(b.node, "list")
-    found = iterate(b, args[0])
+    found = None if _is_filter(args[0]) else iterate(b, args[0])
     if isinstance(found, StaticItems) and site not in b.facts.dynamic:
         return containers.make_list(b, b.node, list(found.items))
     b.facts.dynamic.add(site)
@@ -206,6 +209,10 @@ def _list(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     current: list[Abs] = []
     run_loop(b, b.node, args[0], lambda v: current.__setitem__(slice(None), [v]), add)
     return b.state.env.pop(key)
+
+
+def _is_filter(value: Abs) -> bool:
+    return isinstance(value, Iteration) and value.kind == "filter"
 
 
 def _tuple(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
@@ -302,14 +309,17 @@ def _sum(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     return _folded(b, value, start, lambda x, y: _binary(b, operator.add, x, y))
 
 
-def _folded(b: Builder, value: Abs, start: Abs, combine: Callable[[Abs, Abs], Abs]) -> Abs:
+def _folded(
+    b: Builder, value: Abs, start: Abs, combine: Callable[[Abs, Abs], Abs], exact: bool = False
+) -> Abs:
     from s2s_ad.build.loops import StaticItems, iterate, run_loop
 
-    found = iterate(b, value)
+    found = None if _is_filter(value) else iterate(b, value)
     if isinstance(found, StaticItems):
         total = start
         for item in found.items:
-            total = item if known_value(total) == 0 and isinstance(total, Known) else combine(total, item)
+            first = not exact and isinstance(total, Known) and known_value(total) == 0
+            total = item if first else combine(total, item)
         return total
     key = (b.frame.key, f"#total {id(b.node)} {b.unrolled}")
     b.local_names[key] = b.temp(b.node, "total")
@@ -513,10 +523,24 @@ HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
 
 def _reduce(b: Builder, args: list[Abs]) -> Abs:
     from s2s_ad.build.calls import call_value
+    from s2s_ad.build.loops import Counted, iterate
 
-    items = containers.items_of(b, args[1])
-    start = args[2] if len(args) > 2 else items.pop(0)
-    return functools.reduce(lambda x, y: call_value(b, args[0], [x, y], {}), items, start)
+    def combine(x: Abs, y: Abs) -> Abs:
+        return call_value(b, args[0], [x, y], {})
+
+    value = args[1]
+    if len(args) > 2:
+        return _folded(b, value, args[2], combine, exact=True)
+    if _is_filter(value):
+        value = _list(b, [value], {})
+    found = iterate(b, value)
+    if isinstance(found, Counted):
+        rest = RangeValue(Known(1), found.count, Known(1))
+        first = found.item(Num(number(0), known=0))
+        step = lambda x, k: combine(x, found.item(b.atom(k, b.node, "k")))  # noqa: E731
+        return _folded(b, rest, first, step, exact=True)
+    items = containers.items_of(b, value)
+    return functools.reduce(combine, items)
 
 
 _ = (FLOAT, Assign, Var)

@@ -147,7 +147,7 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
             return user_call(b, definition, args, kwargs, True)
         return construct(b, fn, args, kwargs)
     fn = getattr(fn, "__s2s_primal__", fn)
-    if getattr(fn, "__module__", "").startswith("s2s_ad.rules") and (b.in_rule or is_static(fn) or fn in _RULE_WORDS):
+    if (getattr(fn, "__module__", "") or "").startswith("s2s_ad.rules") and (b.in_rule or is_static(fn) or fn in _RULE_WORDS):
         return rule_call(b, fn, args, kwargs)
     if isinstance(fn, types.MethodType):
         if _is_library(fn.__func__) and not _is_numeric(fn):
@@ -189,7 +189,7 @@ def numeric_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], a
         if definition is not None:
             return user_call(b, definition, args, kwargs, active)
         _refuse_missing(b, fn, key)
-    if getattr(fn, "__module__", "").startswith("numpy.random") or isinstance(getattr(fn, "__self__", None), _RANDOM):
+    if (getattr(fn, "__module__", "") or "").startswith("numpy.random") or isinstance(getattr(fn, "__self__", None), _RANDOM):
         return random_call(b, fn, args, kwargs)
     return apply(b, fn, args, kwargs)
 
@@ -523,6 +523,8 @@ def construct(b: Builder, cls: type, args: list[Abs], kwargs: dict[str, Abs]) ->
         return opaque(b, cls, args, kwargs)
     if issubclass(cls, np.generic):
         return apply(b, cls, args, kwargs)
+    if cls is np.ndarray:
+        return apply(b, np.empty, args, kwargs)
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         fields = cls._fields
         values = dict(zip(fields, args, strict=False)) | kwargs

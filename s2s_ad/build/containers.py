@@ -30,7 +30,7 @@ from s2s_ad.build.values import (
     leaf_expr,
     varied,
 )
-from s2s_ad.ir.nodes import Append, Call, Const, Display, Expr, Index, Place, PopLast, Store, Var
+from s2s_ad.ir.nodes import Append, Call, Const, Display, Effect, Expr, Index, Method, Place, PopLast, Store, Var
 from s2s_ad.ir.types import INT, OPAQUE, Array, ListOf, Opaque, Scalar, TupleOf, Type, Unknown, join
 
 if TYPE_CHECKING:
@@ -412,6 +412,9 @@ def dynamic_list_method(b: Builder, base: Num, name: str, args: list[Abs]) -> Ab
             if item is None:
                 raise b.fail("nothing was put into this list before it is popped")
             return popped(b, base, item)
+        case "reverse", [] if isinstance(base.expr, Var):
+            b.emit(Effect(Call(Method("reverse"), (base.expr,), (), OPAQUE, "method:reverse"), b.line))
+            return Known(None)
         case "copy", []:
             raise b.fail("copying a list of run-time length is not understood here", "Use a comprehension.")
     raise b.fail(

@@ -31,15 +31,16 @@ from s2s_ad.build.values import (
     Num,
     ObjectRef,
     Poison,
+    RangeValue,
     Tup,
     is_number,
     known_value,
 )
 from s2s_ad.errors import CertainError
-from s2s_ad.ir.nodes import Call, Choice, Const, Expr, If, Lazy, Raise, Stmt, Text, all_assigned, all_statements, variables
+from s2s_ad.ir.nodes import Call, Choice, Const, Expr, If, Index, Lazy, Raise, Slice, Stmt, Text, all_assigned, all_statements, variables
 from s2s_ad.ir.nodes import Append as AppendStmt
 from s2s_ad.ir.nodes import Store as StoreStmt
-from s2s_ad.ir.types import BOOL, OPAQUE, Opaque, Scalar, Type, is_inexact, join
+from s2s_ad.ir.types import BOOL, INT, OPAQUE, Opaque, Scalar, Type, is_inexact, join
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -497,6 +498,23 @@ def closure(b: Builder, node: ast.Lambda | ast.FunctionDef) -> Closure:
     return Closure(node, b.frame.source, b.frame.key, named, keywords)
 
 
+def part_of_range(b: Builder, base: RangeValue, slice_: ast.expr) -> Abs:
+    """`range(start, stop)[:count]`, and one item of a range."""
+    start, stop, step = base.start, base.stop, base.step
+    if isinstance(slice_, ast.Slice):
+        if slice_.lower is not None or slice_.step is not None or slice_.upper is None:
+            raise b.fail("this part of a range is not understood", "Write its bounds out.")
+        part = Index(b.expr(base), (Slice(None, b.expr(evaluate(b, slice_.upper)), None),), OPAQUE)
+        end: Abs = Num(Call(len, (part,), (), INT))
+        if known_value(step) != 1:
+            end = apply(b, operator.mul, [step, end], {}, "op")
+        if known_value(start) != 0:
+            end = apply(b, operator.add, [start, end], {}, "op")
+        assert isinstance(end, Num)
+        return RangeValue(start, b.atom(end, b.node, "stop"), step)
+    raise b.fail("an item of a range is not understood", "Compute it.")
+
+
 # -- subscripts ---------------------------------------------------------------------------------------------------------
 def subscript(b: Builder, base: Abs, slice_: ast.expr) -> Abs:
     """`base[slice]`, read."""
@@ -509,6 +527,8 @@ def subscript(b: Builder, base: Abs, slice_: ast.expr) -> Abs:
         if isinstance(base.value, type):
             return base  # a generic alias in an annotation-like expression
         base = Num(b.expr(base))
+    if isinstance(base, RangeValue):
+        return part_of_range(b, base, slice_)
     if not isinstance(base, Num):
         raise b.fail("this value cannot be indexed")
     start = len(b.block)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from s2s_ad.build.values import (
     NOTHING,
     Abs,
@@ -24,7 +26,7 @@ from s2s_ad.build.values import (
     is_number,
     leaf_expr,
 )
-from s2s_ad.ir.nodes import Assign, Const, MoveRoot, Place, Stmt, Var
+from s2s_ad.ir.nodes import Assign, Call, Const, MoveRoot, Place, Stmt, Var
 from s2s_ad.ir.types import Array, ListOf, Opaque, Scalar, Type, Unknown, join
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ class Joiner:
 
     def run(self) -> tuple[State, list[Stmt], list[Stmt]]:
         self.out.frozen = self.left.frozen | self.right.frozen
+        for state in (self.left, self.right):
+            for name, sources in state.detached.items():
+                self.out.detached[name] = self.out.detached.get(name, frozenset()) | sources
         for key in [*self.left.env, *(k for k in self.right.env if k not in self.left.env)]:
             x, y = self.left.env.get(key), self.right.env.get(key)
             name = self.b.local_names.get(key, str(key[1]))
@@ -152,16 +157,44 @@ class Joiner:
             return Place(target)
         sides = ((self.left, self.left_fix, x, px), (self.right, self.right_fix, y, py))
         for state, fix, value, place in sides:
-            if place is None or place == Place(target):
+            if place is None:
+                continue
+            if place == Place(target):
+                if self._others(state, target):
+                    return Poison(f"`{name}` may be one of two arrays here, and other names share one of them")
                 continue
             if place.path == () and not self._shared(state, place.root, target):
                 fix.append(Assign((target,), (value.expr,), self.b.line, "alias"))
                 fix.append(MoveRoot(target, place.root, type_, self.b.line))
                 continue
-            return Poison(
-                f"`{name}` may be one of two arrays here, and one of them is written in place: which one, is not known"
-            )
+            detached = self._detach(state, fix, value, place, target, type_)
+            if detached is None:
+                return Poison(
+                    f"`{name}` may be one of two arrays here, and one of them is written in place: which one, is not known"
+                )
         return Place(target)
+
+    def _detach(
+        self, state: State, fix: list[Stmt], value: Num, place: Place, target: str, type_: Type
+    ) -> str | None:
+        """Make `target` a copy: exact as long as neither it is written while the original is read, nor the reverse."""
+        if place.root == target or not isinstance(value.type, Array):
+            return None
+        copy = Call(np.copy, (value.expr,), (), value.type, "method:copy")
+        fix.append(Assign((target,), (copy,), self.b.line, "join"))
+        self.out.detached[target] = self.out.detached.get(target, frozenset()) | {place.root}
+        return target
+
+    def _others(self, state: State, target: str) -> bool:
+        """Whether names other than `target` lead to its object."""
+        return any(
+            isinstance(value, Num)
+            and isinstance(value.expr, Var)
+            and value.expr.name != target
+            and value.expr.place is not None
+            and value.expr.place.root == target
+            for value in state.env.values()
+        )
 
     def _shared(self, state: State, root: str, target: str) -> bool:
         """Whether a name that is known on both sides would still need `root`."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2s_ad.build import containers
+from s2s_ad.build.builder import Restart
 from s2s_ad.build.join import join_states
 from s2s_ad.build.numeric import apply, index
 from s2s_ad.build.values import (
@@ -33,9 +34,9 @@ from s2s_ad.build.values import (
     known_value,
     leaf_expr,
 )
-from s2s_ad.errors import CertainError
-from s2s_ad.ir.nodes import Call, Const, Each, Expr, For, If, Place, Raise, Range, Stmt, Var, While, number, variables
-from s2s_ad.ir.types import BOOL, INT, Array, ListOf, Opaque, TupleOf, Type, Unknown, is_inexact
+from s2s_ad.errors import AliasingError, CertainError, UnsupportedSyntax
+from s2s_ad.ir.nodes import Call, Const, Each, Expr, For, If, Lazy, Place, Raise, Range, Stmt, Var, While, number, variables
+from s2s_ad.ir.types import BOOL, INT, Array, ListOf, Opaque, Scalar, TupleOf, Type, Unknown, is_inexact
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -49,6 +50,14 @@ class StaticItems:
 
 
 @dataclass(frozen=True)
+class GuardedItems:
+    """Items of known structure, each of which is there only if the test beside it is true."""
+
+    items: tuple[Abs, ...]
+    tests: tuple[Abs, ...]
+
+
+@dataclass(frozen=True)
 class Counted:
     """Something with a length and items by number; `source` is what a loop can run over directly, if there is such a thing."""
 
@@ -57,7 +66,7 @@ class Counted:
     source: Num | RangeValue | None = None
 
 
-def iterate(b: Builder, value: Abs) -> StaticItems | Counted:
+def iterate(b: Builder, value: Abs) -> StaticItems | GuardedItems | Counted:
     match value:
         case RangeValue():
             return _range(b, value)
@@ -91,6 +100,9 @@ def _range(b: Builder, value: RangeValue) -> Counted:
     start, stop, step = value.start, value.stop, value.step
 
     def item(k: Num) -> Abs:
+        numbers = [known_value(v) for v in (start, step, k)]
+        if NOTHING not in numbers:
+            return Known(numbers[0] + numbers[1] * numbers[2])
         scaled = k if known_value(step) == 1 else apply(b, operator.mul, [step, k], {}, "op")
         return scaled if known_value(start) == 0 else apply(b, operator.add, [start, scaled], {}, "op")
 
@@ -101,23 +113,25 @@ def _range(b: Builder, value: RangeValue) -> Counted:
     return Counted(Num(Call(len, (whole,), (), INT)), item, value)
 
 
-def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Counted:
+def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | GuardedItems | Counted:
     if kind == "enumerate":
         inner, start = iterate(b, parts[0]), parts[1]
-        if isinstance(inner, StaticItems):
+        if isinstance(inner, StaticItems | GuardedItems):
             first = known_value(start)
             if first is NOTHING:
                 raise b.fail("the start of this enumerate must be known")
-            return StaticItems(tuple(Tup((Known(first + k), v)) for k, v in enumerate(inner.items)))
+            return replace(inner, items=tuple(Tup((Known(first + k), v)) for k, v in enumerate(inner.items)))
         zero = known_value(start) == 0
         number_of: Callable[[Num], Abs] = lambda k: k if zero else apply(b, operator.add, [start, k], {}, "op")  # noqa: E731
         return Counted(inner.count, lambda k: Tup((number_of(k), inner.item(k))))
     if kind == "zip":
-        return _zipped(b, [iterate(b, part) for part in parts])
+        return _zipped(b, [iterate(b, part) for part in parts], parts)
     if kind == "reversed":
         inner = iterate(b, parts[0])
         if isinstance(inner, StaticItems):
             return StaticItems(inner.items[::-1])
+        if isinstance(inner, GuardedItems):
+            raise b.fail("`reversed` of items of which it is not known how many there are is not understood here")
         count = inner.count
         if isinstance(count, Num):
             count = b.atom(count, b.node, "count")
@@ -127,53 +141,94 @@ def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Co
             return inner.item(b.atom(apply(b, operator.sub, [last, k], {}, "op"), b.node, "position"))  # type: ignore[arg-type]
 
         return Counted(count, from_end)
-    if kind in ("map", "filter"):
-        return _mapped(b, kind, parts)
+    if kind == "map":
+        return _mapped(b, parts)
     raise b.fail(f"`{kind}` cannot be looped over here")
 
 
-def _mapped(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Counted:
+def _mapped(b: Builder, parts: tuple[Abs, ...]) -> StaticItems | GuardedItems | Counted:
     from s2s_ad.build.calls import call_value
 
-    inner = _zipped(b, [iterate(b, part) for part in parts[1:]])
+    inner = _zipped(b, [iterate(b, part) for part in parts[1:]], parts[1:])
 
     def given(v: Abs) -> Abs:
         assert isinstance(v, Tup)
         return call_value(b, parts[0], list(v.items), {})
 
-    if kind == "filter":
-        raise b.fail("`filter` is not understood here", "Use a comprehension with `if`.")
     if isinstance(inner, StaticItems):
         return StaticItems(tuple(given(v) for v in inner.items))
+    if isinstance(inner, GuardedItems):
+        raise b.fail("`map` over items of which it is not known how many there are is not understood here", "Write a loop.")
     return Counted(inner.count, lambda k: given(inner.item(k)))
 
 
-def _zipped(b: Builder, inner: list[StaticItems | Counted]) -> StaticItems | Counted:
-    if all(isinstance(i, StaticItems) for i in inner):
-        rows = zip(*(i.items for i in inner if isinstance(i, StaticItems)))  # noqa: B905
-        return StaticItems(tuple(Tup(tuple(row)) for row in rows))
-    counts = [Known(len(i.items)) if isinstance(i, StaticItems) else i.count for i in inner]
-    known = [known_value(c) for c in counts]
+def passes(b: Builder, function: Abs, item: Abs) -> Abs:
+    """Whether `filter(function, ...)` lets an item through."""
+    from s2s_ad.build.calls import call_value
+
+    return item if isinstance(function, Known) and function.value is None else call_value(b, function, [item], {})
+
+
+def _zipped(
+    b: Builder, inner: list[StaticItems | GuardedItems | Counted], parts: tuple[Abs, ...]
+) -> StaticItems | GuardedItems | Counted:
+    if any(isinstance(i, GuardedItems) for i in inner):
+        raise b.fail("items of which it is not known how many there are are zipped here", "Write a loop.")
     static = [i for i in inner if isinstance(i, StaticItems)]
+    if len(static) == len(inner):
+        rows = zip(*(i.items for i in static))  # noqa: B905
+        return StaticItems(tuple(Tup(tuple(row)) for row in rows))
+    counts: list[Num | Known] = [i.count if isinstance(i, Counted) else Known(len(i.items)) for i in inner if not isinstance(i, GuardedItems)]
+    known = [known_value(c) for c in counts]
+    if static and NOTHING in known and all(_are_numbers(i) for i in static):
+        inner = [_as_counted(b, i, part) if isinstance(i, StaticItems) else i for i, part in zip(inner, parts, strict=True)]
+        static = []
     if static:
-        least = min(len(i.items) for i in static)
-        bounded = [c for c in known if c is not NOTHING]
-        if len(bounded) == len(known):
-            least = min(bounded)
-        else:
-            raise b.fail("a container of known length is zipped with one of unknown length", "Index them in a loop instead.")
-        rows_ = [
-            Tup(tuple(i.items[k] if isinstance(i, StaticItems) else i.item(Num(number(k), known=k)) for i in inner))
-            for k in range(least)
-        ]
-        return StaticItems(tuple(rows_))
+        return _zipped_by_number(b, inner, counts)
     dynamic = [i for i in inner if isinstance(i, Counted)]
     count: Num | Known
     if len(dynamic) == 1:
         count = dynamic[0].count
+    elif NOTHING not in known:
+        count = Known(min(known))
     else:
         count = Num(Call(min, tuple(b.expr(c) for c in counts), (), INT))
     return Counted(count, lambda k: Tup(tuple(i.item(k) for i in dynamic)))
+
+
+def _are_numbers(items: StaticItems) -> bool:
+    return bool(items.items) and all(
+        isinstance(getattr(leaf_expr(v), "type", None), Scalar) for v in items.items
+    )
+
+
+def _as_counted(b: Builder, items: StaticItems, part: Abs) -> Counted:
+    """Numbers of known count as a list that is indexed by a run-time number."""
+    packed = part if isinstance(part, ObjectRef | Tup) else Tup(items.items)
+    if isinstance(packed, ObjectRef) and not isinstance(b.state.heap[packed.site], ListObject):
+        packed = Tup(items.items)
+    base = b.bind(b.temp(b.node, "items", id(part)), containers.as_run_time(b, packed))
+    return Counted(Known(len(items.items)), lambda k: index(b, base, [k], True))
+
+
+def _zipped_by_number(
+    b: Builder, inner: list[StaticItems | GuardedItems | Counted], counts: list[Num | Known]
+) -> StaticItems | GuardedItems:
+    """Rows of a zip of which a container of known structure is a part: they are written out one by one."""
+    bounds = [known_value(c) for c in counts if known_value(c) is not NOTHING]
+    rows, tests = [], []
+    for k in range(min(bounds)):
+        number_ = Num(number(k), known=k)
+        rows.append(Tup(tuple(i.items[k] if isinstance(i, StaticItems) else i.item(number_) for i in inner if not isinstance(i, GuardedItems))))
+        left = [c for c in counts if known_value(c) is NOTHING]
+        there: Abs = Known(True)
+        for count in left:
+            test = Num(Call(operator.gt, (b.expr(count), number(k)), (), BOOL, "op"))
+            there = test if isinstance(there, Known) else Num(Lazy("and", (b.expr(there), test.expr)))
+        tests.append(there)
+    if all(isinstance(t, Known) for t in tests):
+        return StaticItems(tuple(rows))
+    return GuardedItems(tuple(rows), tuple(tests))
 
 
 # -- running ---------------------------------------------------------------------------------------------------------------
@@ -187,10 +242,58 @@ def run_loop(
     target: str | None = None,
 ) -> None:
     """Run `body` for each item of `iterable`, after `bind(item)`. `target` is the author's name of a simple loop variable."""
+    if isinstance(iterable, Iteration) and iterable.kind == "filter":
+        _run_filtered(b, node, iterable, bind, body, stop)
+        return
     items = iterate(b, iterable)
     if isinstance(items, StaticItems):
         _unroll(b, node, list(items.items), bind, body, stop)
         return
+    if isinstance(items, GuardedItems):
+        _unroll(b, node, list(items.items), bind, body, stop, items.tests)
+        return
+    count = known_value(items.count)
+    if isinstance(count, int) and count <= UNROLL_LIMIT:
+        site = b.site(node, "loop")
+        if site in b.facts.unrolled:
+            _unroll(b, node, [items.item(Num(number(k), known=k)) for k in range(count)], bind, body, stop)
+            return
+        b.unrollable.append(site)
+    else:
+        b.unrollable.append(None)
+    try:
+        _run_counted(b, node, items, bind, body, stop, target)
+    finally:
+        b.unrollable.pop()
+
+
+def _run_filtered(
+    b: Builder, node: ast.AST, iterable: Iteration, bind: Callable[[Abs], None], body: Callable[[], None], stop: str | None
+) -> None:
+    """`for v in filter(f, items)`: the body runs where `f(v)` is true."""
+    from s2s_ad.build.statements import conditional
+
+    item: list[Abs] = []
+
+    def chosen() -> None:
+        bind(item[0])
+        body()
+
+    def step() -> None:
+        conditional(b, node, passes(b, iterable.parts[0], item[0]), chosen, lambda: None)
+
+    run_loop(b, node, iterable.parts[1], lambda v: item.__setitem__(slice(None), [v]), step, stop)
+
+
+def _run_counted(
+    b: Builder,
+    node: ast.AST,
+    items: Counted,
+    bind: Callable[[Abs], None],
+    body: Callable[[], None],
+    stop: str | None,
+    target: str | None,
+) -> None:
     source = items.source
     if isinstance(source, RangeValue):
         counter = target if target is not None else b.temp(node, "k")
@@ -216,7 +319,13 @@ def _counter(b: Builder, name: str) -> Num:
 
 
 def _unroll(
-    b: Builder, node: ast.AST, items: list[Abs], bind: Callable[[Abs], None], body: Callable[[], None], stop: str | None
+    b: Builder,
+    node: ast.AST,
+    items: list[Abs],
+    bind: Callable[[Abs], None],
+    body: Callable[[], None],
+    stop: str | None,
+    tests: tuple[Abs, ...] = (),
 ) -> None:
     from s2s_ad.build.statements import conditional
 
@@ -227,6 +336,12 @@ def _unroll(
     def rest(k: int) -> None:
         if k == len(items):
             return
+        if tests:
+            conditional(b, node, tests[k], lambda: step(k), lambda: None)
+        else:
+            step(k)
+
+    def step(k: int) -> None:
         b.unrolled = (*outer, id(node), k)
         bind(items[k])
         body()
@@ -372,7 +487,11 @@ def fix(
         b.state = head.copy()
         _forget_previous(b, rebound)
         with b.into(block), b.deeper():
-            _attempt(b, run)
+            try:
+                _attempt(b, run)
+            except (UnsupportedSyntax, AliasingError):
+                _unroll_instead(b)
+                raise
         back = b.state
         joined, entry_fix, back_fix = join_states(b, entry, back, f"{b.site(node)} head")
         _rename_tokens(joined, tokens, b.site(node))
@@ -385,6 +504,15 @@ def fix(
         b.emit(stmt)
     b.emit(make((*block, *back_fix), line))
     b.state = joined
+
+
+def _unroll_instead(b: Builder) -> None:
+    """A loop of few iterations whose body needs to know which one it is in is written out iteration by iteration."""
+    site = b.unrollable[-1] if b.unrollable else None
+    if site is not None:
+        b.facts.unrolled.add(site)
+        b.names.reset()
+        raise Restart
 
 
 def _attempt(b: Builder, run: Callable[[], None]) -> None:
@@ -463,7 +591,7 @@ def _rename_tokens(state: State, old: set[Any], site: str) -> None:
 
 
 def same_state(x: State, y: State) -> bool:
-    if x.env.keys() != y.env.keys() or x.heap.keys() != y.heap.keys() or x.frozen != y.frozen:
+    if x.env.keys() != y.env.keys() or x.heap.keys() != y.heap.keys() or x.frozen != y.frozen or x.detached != y.detached:
         return False
     return all(same(x.env[k], y.env[k]) for k in x.env) and all(
         len(x.heap[s].items) == len(y.heap[s].items)

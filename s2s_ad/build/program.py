@@ -22,7 +22,7 @@ from s2s_ad.ir.nodes import Block, Parameter, Var
 from s2s_ad.ir.spec import Spec
 from s2s_ad.ir.types import OPAQUE, Type
 
-_WALKS = 60
+_WALKS = 400
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from s2s_ad.build.dims import (
     total_dim,
 )
 from s2s_ad.build.inference import FRESH
+from s2s_ad.rules import runtime
 from s2s_ad.ir.types import Array, Dim, Extent, Known, ListOf, N, Operand, Scalar, TupleOf
 
 
@@ -174,6 +175,10 @@ def broadcast_to(call: Call) -> Dims:
     dims, asked = call.dims(0, "array"), [size_dim(item) for item in items_of(call.operand(1, "shape"))]
     padded = (1,) * (len(asked) - len(dims)) + dims
     return tuple(N if d == N else a for d, a in zip(padded, asked, strict=True))
+
+
+def unbroadcast(call: Call) -> Dims:
+    return tuple(size_dim(item) for item in items_of(call.operand(1, "shape")))
 
 
 def tile(call: Call) -> Dims:
@@ -339,6 +344,7 @@ _RULES: dict[Any, Callable[[Call], Dims]] = {
     np.ndarray.cumsum: along,
     np.ndarray.cumprod: along,
     np.broadcast_to: broadcast_to,
+    runtime.unbroadcast: unbroadcast,
     np.tile: tile,
     np.repeat: repeat,
     np.ndarray.repeat: repeat,

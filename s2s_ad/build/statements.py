@@ -402,6 +402,7 @@ def store(b: Builder, base: Num, items: list[Any], value: Abs, op: Any, single: 
         _store_list(b, target, emitted, value, op)
         return
     b.emit(Store(emitted, expr, op, b.line))
+    b.part_ways(place.root)
     if varied(value, b.state.heap):
         spread(b, place.root)
 

@@ -158,12 +158,15 @@ class State:
         self.env: dict[tuple[Any, str], Abs] = {}
         self.heap: dict[str, HeapObject] = {}
         self.frozen: frozenset[str] = frozenset()
+        # Names that hold a copy of what may have been one of several arrays, and the owners of those arrays.
+        self.detached: dict[str, frozenset[str]] = {}
 
     def copy(self) -> State:
         other = State()
         other.env = dict(self.env)
         other.heap = dict(self.heap)
         other.frozen = self.frozen
+        other.detached = dict(self.detached)
         return other
 
 

@@ -183,13 +183,13 @@ def record_names(body: list[Stmt], grads: tuple[Expr, ...], bar: str, forward: l
 
 def _private(name: str, body: list[Stmt], types: dict[str, Type]) -> Stmt | None:
     """A copy of what the reverse half consumes or overwrites in place."""
-    from s2s_ad.ir.nodes import Append, Effect, PopLast, Store, all_statements, variables
+    from s2s_ad.ir.nodes import Append, Effect, PopLast, Store, all_statements, base_name
 
     for stmt in all_statements(tuple(body)):
         match stmt:
             case PopLast(source=Var(n)) if n == name:
                 return Assign((name,), (Call(list, (Var(name, OPAQUE),), (), OPAQUE),))
-            case Store(target) if any(v.name == name for v in variables(target)):
+            case Store(target) if base_name(target) == name:
                 type_ = types.get(name, Unknown())
                 if isinstance(type_, ListOf):
                     return Assign((name,), (Call(list, (Var(name, type_),), (), type_),))
