@@ -54,13 +54,19 @@ class Contribution:
 
 class ExpressionAdjoint:
     def __init__(
-        self, inliner: Inliner, active: frozenset[str], fresh: Callable[[str], str], emit: Callable[[Stmt], None]
+        self,
+        inliner: Inliner,
+        active: frozenset[str],
+        fresh: Callable[[str], str],
+        emit: Callable[[Stmt], None],
+        guarded: bool = False,
     ) -> None:
         self.inliner = inliner
         self.active = active
         self.fresh = fresh
         self.emit = emit
         self.found: list[Contribution] = []
+        self.guarded = guarded
 
     def is_active(self, expr: Expr) -> bool:
         return is_active(expr, self.active)
@@ -134,12 +140,32 @@ class ExpressionAdjoint:
                 name = self.fresh("t_bar")
                 self.emit(Assign((name,), (simplify(g.expr),)))
                 g = Num(Var(name, g.type))
-        stmts, parts = self.inliner.partials(rule, expr, value, g, self.is_active)
+        shown = expr
+        if self.guarded and expr.fn in SINGULAR and isinstance(expr.type, Array) and isinstance(g, Num):
+            shown, value = self.away_from_poles(expr, value, g)
+        stmts, parts = self.inliner.partials(rule, shown, value, g, lambda e: self.is_active(_unguarded(e)))
+        parts = [(_unguarded(operand), part) for operand, part in parts]
         for stmt in stmts:
             self.emit(stmt)
+        saved = self.guarded
+        self.guarded = saved or expr.fn is np.where
         active = [(operand, part) for operand, part in parts if self.is_active(operand)]
         for operand, part in active:
             self.operand(expr, operand, part, rule.sequence, named)
+        self.guarded = saved
+
+    def away_from_poles(self, expr: Call, value: Abs, g: Num) -> tuple[Call, Abs]:
+        """Where the cotangent is zero, for an element that was overwritten or not chosen, an infinite slope counts as nothing:
+        the partial derivative is taken elsewhere."""
+        idle = Call(operator.eq, (g.expr, number(0)), (), Array(np.dtype(bool), _dims(g.type)), "op")
+
+        def moved(e: Expr) -> Expr:
+            if not isinstance(e.type, Array) or e.type.dtype.kind not in "fc":
+                return e
+            return Call(np.where, (idle, number(0.5), e), (), replace(e.type, dims=_dims(expr.type)), "guard")
+
+        shown = replace(expr, args=tuple(moved(a) for a in expr.args))
+        return shown, Num(moved(value.expr)) if isinstance(value, Num) else value
 
     def count_uses(self, rule: Any, expr: Call, g: Num, value: Abs) -> int:
         """How often the partials would repeat the cotangent's expression."""
@@ -217,6 +243,20 @@ def _lacks(operand: Type, whole: Type) -> bool:
     if isinstance(operand, Array) and isinstance(whole, Array):
         return operand.dims != whole.dims
     return True
+
+
+SINGULAR: set[Any] = {
+    operator.truediv, np.divide, operator.pow, np.power, np.float_power, np.sqrt, np.log, np.log2, np.log10, np.log1p, np.cbrt,
+    np.reciprocal, np.arcsin, np.arccos, np.arctanh, np.hypot, np.arctan2,
+}  # fmt: skip
+
+
+def _dims(type_: Type) -> tuple[Any, ...]:
+    return type_.dims if isinstance(type_, Array) else ()
+
+
+def _unguarded(expr: Expr) -> Expr:
+    return expr.args[2] if isinstance(expr, Call) and expr.style == "guard" else expr
 
 
 def _retyped(g: Expr, operand: Type) -> Expr:

@@ -86,6 +86,7 @@ class Sweep:
         self.types = types
         self.bars = Bars(names, types)
         self.inliner = Inliner(names)
+        self.killed: set[str] = set()  # arrays some of whose elements were overwritten: their cotangent is zero there
 
     # -- blocks ---------------------------------------------------------------------------------------------------------
     def block(self, block: Block) -> list[Node]:
@@ -152,13 +153,15 @@ class Sweep:
             self.bars.emit(Assign((name,), (g,)))
             g = Var(name, g.type)
         post: list[Stmt] = []
-        adjoint = ExpressionAdjoint(self.inliner, self.active, self.names.fresh, post.append)
+        adjoint = ExpressionAdjoint(self.inliner, self.active, self.names.fresh, post.append, target in self.killed)
         named = Var(target, value.type, post=True)
         start = len(post)
         if isinstance(value, ZerosLikeTypes):
             pass
         adjoint.run(value, g, named)
         _ = start
+        if target in self.killed:
+            self.killed |= {c.key for c in adjoint.found}
         self.release(node, post, adjoint.found, target, bar)
 
     def release(
@@ -362,6 +365,8 @@ class Sweep:
             self.bars.take(key)
         else:
             self.bars.emit(Store(target, zero))  # type: ignore[arg-type]
+            if _is_masked(target):
+                self.killed.add(key)
 
     def replace_own(self, found: list[Contribution], key: str, path: tuple[Step, ...], target: Expr) -> None:
         """`y[i] = f(y[i], ...)`: the new cotangent of y[i] takes the old one's place."""
@@ -696,6 +701,12 @@ class Sweep:
 
 
 ZerosLikeTypes = ()
+
+
+def _is_masked(target: Expr) -> bool:
+    return isinstance(target, Index) and any(
+        isinstance(getattr(i, "type", None), Array) and i.type.dtype.kind == "b" for i in target.items
+    )
 
 
 def access_key(var: Var) -> str:
