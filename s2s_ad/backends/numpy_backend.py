@@ -21,4 +21,7 @@ def compile_module(module: Module, source: FunctionSource, frames: Any) -> dict[
     namespace |= module.given
     linecache.cache[filename] = (len(module.text), None, module.text.splitlines(keepends=True), filename)
     exec(compile(module.text, filename, "exec", dont_inherit=True), namespace)
+    for name, original in module.originals.items():
+        # A derivative of this program finds the rule of the function, not a copy of its text.
+        namespace[name].__s2s_primal__ = original
     return namespace

@@ -57,6 +57,8 @@ class Module:
     entry: str
     given: dict[str, Any]
     lines: dict[int, int]
+    originals: dict[str, Any] = field(default_factory=dict)
+    """The functions whose text the module repeats, by their names in it."""
 
 
 @dataclass
@@ -268,7 +270,7 @@ def emit_module(
     for f in functions:
         writer.out += ["", ""] if writer.out else []
         _function(writer, f)
-    preamble, given = _preamble(objects)
+    preamble, given, originals = _preamble(objects)
     imports = sorted(set(objects.imports.values()))
     head = [header, *imports, *preamble]
     body = [*head, "", "", *writer.out]
@@ -276,10 +278,10 @@ def emit_module(
     lines = {k + shift: v for k, v in writer.lines.items()}
     text = "\n".join(body) + "\n"
     offset = "\n".join(head).count("\n") + 1 - len(head)
-    return Module(text, functions[-1].name, given, {k + offset: v for k, v in lines.items()})
+    return Module(text, functions[-1].name, given, {k + offset: v for k, v in lines.items()}, originals)
 
 
-def _preamble(objects: Objects) -> tuple[list[str], dict[str, Any]]:
+def _preamble(objects: Objects) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
     from s2s_ad.emit.preamble import definitions
 
     return definitions(objects)

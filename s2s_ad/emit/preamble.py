@@ -15,14 +15,16 @@ import numpy as np
 from s2s_ad.emit.objects import Objects
 
 
-def definitions(objects: Objects) -> tuple[list[str], dict[str, Any]]:
-    """The text of every function of ours that the module calls, callees first, and the objects that have no text."""
+def definitions(objects: Objects) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
+    """The text of every function of ours that the module calls, callees first; the objects that have no text; and the
+    functions whose text it is."""
     given = dict(objects.given)
     texts: dict[str, str] = {}
+    originals: dict[str, Any] = {}
     pending = [n for n, v in given.items() if _ours(v)]
     while pending:
         name = pending.pop(0)
-        function = given.pop(name)
+        function = originals[name] = given.pop(name)
         text, needed = _text_of(function, name)
         texts[name] = text
         for inner, value in needed.items():
@@ -41,7 +43,7 @@ def definitions(objects: Objects) -> tuple[list[str], dict[str, Any]]:
     lines: list[str] = []
     for text in reversed(list(texts.values())):
         lines += ["", "", *text.splitlines()] if text.startswith("def") else ["", text]
-    return lines, given
+    return lines, given, originals
 
 
 def _ours(value: Any) -> bool:
