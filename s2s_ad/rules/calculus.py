@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2s_ad.rules.axes import sides, span
 from s2s_ad.rules.joins import portion
 from s2s_ad.rules.registry import adjoint_of, composite
 from s2s_ad.rules.samples import call, calls
@@ -45,7 +46,7 @@ def diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
         a = np.concatenate([beside(prepend, a, axis), a], axis=axis)
     if append is not np._NoValue:
         a = np.concatenate([a, beside(append, a, axis)], axis=axis)
-    for _ in range(n):
+    for _ in span(0, n):
         size = a.shape[axis]
         a = portion(a, 1, size, axis) - portion(a, 0, size - 1, axis)
     return a
@@ -106,11 +107,11 @@ def slope_along(f, spacing, axis, edge_order):
 def gradient(f, *varargs, axis=None, edge_order=1):
     ndim = np.ndim(f)
     if axis is None:
-        axes = tuple(range(ndim))
+        axes = span(0, ndim)
     else:
         axes = axis if isinstance(axis, tuple) else (axis,)
     spacings = varargs if len(varargs) == len(axes) else tuple([varargs[0] if varargs else 1.0 for _ in axes])
-    slopes = [slope_along(f, spacings[k], axes[k], edge_order) for k in range(len(axes))]
+    slopes = [slope_along(f, spacings[k], axis_k, edge_order) for k, axis_k in enumerate(axes)]
     if len(axes) == 1:
         return slopes[0]
     return tuple(slopes)
@@ -138,7 +139,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
     if x is None:
         return dx * np.sum(middle, axis=axis)
     if x.ndim == 1:
-        step = np.reshape(x[1:] - x[:-1], tuple([n - 1 if k == axis % y.ndim else 1 for k in range(y.ndim)]))
+        step = np.reshape(x[1:] - x[:-1], sides(axis, y.ndim))
     else:
         step = portion(x, 1, n, axis) - portion(x, 0, n - 1, axis)
     return np.sum(step * middle, axis=axis)
@@ -208,7 +209,7 @@ def add_windows(y_bar, x, axes):
         starts = [0] * x.ndim
         for axis, shift in zip(axes, offset, strict=True):
             starts[axis] += shift
-        part = tuple([slice(starts[k], starts[k] + y_bar.shape[k]) for k in range(x.ndim)])
+        part = tuple([slice(starts[k], starts[k] + y_bar.shape[k]) for k in span(0, x.ndim)])
         total[part] += y_bar[(..., *offset)]
     return total
 
@@ -229,7 +230,7 @@ def add_windows(y_bar, x, axes):
 )
 def sliding_window_view(x, y, y_bar, window_shape=1, axis=None):
     if axis is None:
-        return add_windows(y_bar, x, tuple(range(x.ndim)))
+        return add_windows(y_bar, x, span(0, x.ndim))
     return add_windows(y_bar, x, axis if isinstance(axis, tuple) else (axis,))
 
 
@@ -261,7 +262,7 @@ def apply_along_axis(func1d, axis, arr, *args, **kwargs):
     results = results.reshape((*moved.shape[:-1], *np.shape(first)))
     if np.ndim(first) == 0:
         return results
-    return np.moveaxis(results, tuple(range(arr.ndim - 1, results.ndim)), tuple(range(at, at + np.ndim(first))))
+    return np.moveaxis(results, span(arr.ndim - 1, results.ndim), span(at, at + np.ndim(first)))
 
 
 @composite(

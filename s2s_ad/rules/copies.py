@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2s_ad.rules.axes import span
 from s2s_ad.rules.lookup import refuse
 from s2s_ad.rules.registry import adjoint_of, composite, static
 from s2s_ad.rules.samples import call, calls
@@ -87,7 +88,7 @@ def pad_pairs(pad_width, ndim):
 
 def unpad(y_bar, x, pairs, mode):
     """The adjoint of padding by copies of entries: each copy's cotangent goes back to the entry."""
-    for axis in range(x.ndim):
+    for axis in span(0, x.ndim):
         index = np.pad(np.arange(x.shape[axis]), pairs[axis], mode=mode)
         shape = (*y_bar.shape[:axis], x.shape[axis], *y_bar.shape[axis + 1 :])
         total = np.zeros(shape, y_bar.dtype)
@@ -120,7 +121,7 @@ def pad_tangent(x, y, x_dot, pad_width=0, mode="constant", constant_values=0):
 def pad(x, y, y_bar, pad_width=0, mode="constant", constant_values=0):
     pairs = pad_pairs(pad_width, x.ndim)
     if mode == "constant":
-        return y_bar[tuple([slice(pairs[k][0], pairs[k][0] + x.shape[k]) for k in range(x.ndim)])]
+        return y_bar[tuple([slice(pairs[k][0], pairs[k][0] + n) for k, n in enumerate(x.shape)])]
     if mode in ("edge", "reflect", "symmetric", "wrap"):
         return unpad(y_bar, x, pairs, mode)
     return refuse(f"np.pad with mode={mode!r}", "Use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'.")

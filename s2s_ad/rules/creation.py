@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2s_ad.rules.axes import sides
 from s2s_ad.rules.lookup import is_zero, refuse
 from s2s_ad.rules.registry import adjoint_of, composite, derivative
 from s2s_ad.rules.samples import call, calls
@@ -17,7 +18,7 @@ from s2s_ad.rules.samples import call, calls
 def spread(xs, z):
     """`z` taken apart as the nested sequence `xs` is."""
     if isinstance(xs, tuple | list):
-        return tuple([spread(xs[k], z[k]) for k in range(len(xs))])
+        return tuple([spread(x, z[k]) for k, x in enumerate(xs)])
     return z
 
 
@@ -217,11 +218,6 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     return np.linspace(np.sign(start), np.sign(stop), num, axis=axis) * size
 
 
-def _sides(n, k, axis):
-    """The index of the axes (1, ..., n, ..., 1) with n at `axis` of k."""
-    return tuple([n if j == axis else 1 for j in range(k)])
-
-
 @composite(
     np.meshgrid,
     samples=calls(
@@ -237,7 +233,7 @@ def _sides(n, k, axis):
 def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     k = len(xi)
     places = [1, 0, *range(2, k)] if indexing == "xy" and k > 1 else [*range(k)]
-    wide = [np.reshape(x, _sides(np.size(x), k, place)) for x, place in zip(xi, places, strict=True)]
+    wide = [np.reshape(x, sides(place, k)) for x, place in zip(xi, places, strict=True)]
     if sparse:
         return tuple(wide)
     shape = tuple([np.size(xi[place]) for place in places])

@@ -9,6 +9,7 @@ import string
 
 import numpy as np
 
+from s2s_ad.rules.axes import span
 from s2s_ad.rules.registry import adjoint_of, static
 from s2s_ad.rules.samples import call, calls
 
@@ -64,7 +65,7 @@ def adjoint_subscripts(subscripts, k, ranks):
 
 
 def einsum_cotangent(subscripts, k, xs, y_bar, optimize):
-    text, lone, twice = adjoint_subscripts(subscripts, k, tuple([x.ndim for x in xs]))
+    text, lone, twice = adjoint_subscripts(subscripts, k, tuple([np.ndim(x) for x in xs]))
     identities = [np.eye(xs[k].shape[axis]) for axis in twice]
     g = np.einsum(text, y_bar, *xs[:k], *xs[k + 1 :], *identities, optimize=optimize)
     return np.expand_dims(g, lone) if lone else g
@@ -109,5 +110,5 @@ def _arguments(*operands, out=None, optimize=False, **options):
     ),
 )
 def einsum(subscripts, *xs, y, y_bar, optimize=False):
-    parts = [einsum_cotangent(subscripts, k, xs, y_bar, optimize) for k in range(len(xs))]
-    return tuple([None, *parts])  # noqa: C409
+    operands = span(0, len(xs) + 1)
+    return tuple([None if k == 0 else einsum_cotangent(subscripts, k - 1, xs, y_bar, optimize) for k in operands])

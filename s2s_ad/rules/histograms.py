@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2s_ad.rules.axes import sides
 from s2s_ad.rules.lookup import refuse
 from s2s_ad.rules.registry import adjoint_of, composite
 from s2s_ad.rules.samples import call, calls
@@ -104,18 +105,22 @@ def histogram(a, bins=10, range=None, density=None, weights=None):
     np.histogramdd,
     samples=calls(
         lambda d: [
-            call(d.floats(6, 2), 3),
+            call(d.floats(6, 2), [3, 2]),
             call(d.floats(6, 2), (2, 3), weights=d.floats(6)),
             call([d.floats(5), d.floats(5)], 2, range=((0.0, 1.5), (0.0, 3.0)), weights=d.floats(5)),
-            call(d.floats(6, 3), 2, density=True),
+            call(d.floats(6, 3), (2, 2, 1), density=True),
         ]
     ),
 )
 def histogramdd(sample, bins=10, range=None, density=None, weights=None):
-    columns = [x for x in sample] if isinstance(sample, list | tuple) else [x for x in np.transpose(sample)]  # noqa: C416
-    k = len(columns)
-    by_axis = bins if isinstance(bins, list | tuple) else (bins,) * k
-    ranges = (None,) * k if range is None else range
+    if isinstance(sample, list | tuple):
+        columns = tuple(sample)
+    elif isinstance(bins, list | tuple):
+        columns = tuple([sample[:, k] for k, _ in enumerate(bins)])
+    else:
+        return refuse("np.histogramdd of an array of points with one `bins`", "Give `bins` for each coordinate.")
+    by_axis = bins if isinstance(bins, list | tuple) else tuple([bins for _ in columns])
+    ranges = tuple([None for _ in columns]) if range is None else range
     edges = [np.histogram_bin_edges(x, n, r) for x, n, r in zip(columns, by_axis, ranges, strict=True)]
     shape = tuple([len(e) - 1 for e in edges])
     where = [bins_of(x, e) for x, e in zip(columns, edges, strict=True)]
@@ -126,7 +131,7 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
     if density:
         count = count / np.sum(count)
         for axis, e in enumerate(edges):
-            count = count / np.reshape(e[1:] - e[:-1], tuple([-1 if j == axis else 1 for j in np.arange(k)]))
+            count = count / np.reshape(e[1:] - e[:-1], sides(axis, len(edges)))
     return count, tuple(edges)
 
 

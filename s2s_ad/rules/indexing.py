@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2s_ad.rules.axes import span
 from s2s_ad.rules.registry import adjoint_of, composite
 from s2s_ad.rules.samples import call, calls
 
@@ -32,7 +33,7 @@ def put_back(y_bar, x, indices, axis, mode):
         return total.reshape(x.shape)
     at = axis % x.ndim
     total = np.zeros(x.shape, y_bar.dtype)
-    lead = tuple([slice(None) for _ in range(at)])
+    lead = tuple([slice(None) for _ in span(0, at)])
     np.add.at(total, (*lead, within(np.asarray(indices), x.shape[at], mode)), y_bar)
     return total
 
@@ -102,9 +103,9 @@ def take_along_axis(x, indices, y, y_bar, axis=-1):
 def choose(a, choices, out=None, mode="raise"):
     which = within(np.asarray(a), len(choices), mode)
     result = choices[0]
-    for k in range(1, len(choices)):
-        result = np.where(which == k, choices[k], result)
-    return np.where(which == 0, choices[0], result)
+    for k, choice in enumerate(choices):
+        result = np.where(which == k, choice, result)
+    return result
 
 
 @composite(

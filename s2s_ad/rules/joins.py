@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2s_ad.rules.axes import span
 from s2s_ad.rules.registry import adjoint_of, composite, same_as
 from s2s_ad.rules.samples import call, calls
 
@@ -81,7 +82,7 @@ same_as(np.concat, np.concatenate)
     ),
 )
 def stack(xs, y, y_bar, axis=0, dtype=None):
-    return tuple([layer(y_bar, k, axis) for k in range(len(xs))])
+    return tuple([layer(y_bar, k, axis) for k, _ in enumerate(xs)])
 
 
 def pieces(*shapes):
@@ -189,9 +190,9 @@ def split(ary, indices_or_sections, axis=0):
     n = ary.shape[axis]
     if isinstance(indices_or_sections, int):
         size = n // indices_or_sections
-        return [portion(ary, k * size, (k + 1) * size, axis) for k in range(indices_or_sections)]
+        return [portion(ary, k * size, (k + 1) * size, axis) for k in span(0, indices_or_sections)]
     bounds = [0, *indices_or_sections, n]
-    return [portion(ary, bounds[k], bounds[k + 1], axis) for k in range(len(bounds) - 1)]
+    return [portion(ary, bounds[k], bounds[k + 1], axis) for k in span(0, len(bounds) - 1)]
 
 
 @composite(
@@ -211,8 +212,8 @@ def array_split(ary, indices_or_sections, axis=0):
         return np.split(ary, indices_or_sections, axis)
     size = n // indices_or_sections
     longer = n % indices_or_sections
-    bounds = [k * size + min(k, longer) for k in range(indices_or_sections + 1)]
-    return [portion(ary, bounds[k], bounds[k + 1], axis) for k in range(indices_or_sections)]
+    bounds = [k * size + min(k, longer) for k in span(0, indices_or_sections + 1)]
+    return [portion(ary, bounds[k], bounds[k + 1], axis) for k in span(0, indices_or_sections)]
 
 
 @composite(

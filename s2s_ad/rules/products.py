@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2s_ad.rules.axes import span
 from s2s_ad.rules.registry import adjoint_of, composite, static
 from s2s_ad.rules.samples import call, calls
 
@@ -46,7 +47,7 @@ def matmul(x, y, z, z_bar):
         return (y @ z_bar[..., np.newaxis])[..., 0], x[:, np.newaxis] * z_bar[..., np.newaxis, :]
     if y.ndim == 2:
         # One matrix for the whole stack: its cotangent is one product over all rows of the stack.
-        rows = tuple(range(x.ndim - 1))
+        rows = span(0, x.ndim - 1)
         return z_bar @ y.T, np.tensordot(x, z_bar, (rows, rows))
     return z_bar @ mT(y), mT(x) @ z_bar
 
@@ -67,12 +68,6 @@ matmul_samples = pairs(
     ((2, 0), (0, 3)),
 )
 adjoint_of(np.matmul, kind="multilinear", samples=matmul_samples)(matmul)
-
-
-@static
-def span(start, stop):
-    """The axes from `start` up to `stop`."""
-    return tuple(range(start, stop))
 
 
 @adjoint_of(

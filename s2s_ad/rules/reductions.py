@@ -23,6 +23,11 @@ def expand(z, x, axis, keepdims):
     return np.expand_dims(z, axis)
 
 
+def everywhere(where):
+    """Whether a reduction leaves no entry out."""
+    return isinstance(where, bool) and where
+
+
 # ---- sums and means --------------------------------------------------------------------------------------------------
 
 MASK = np.array([[True, False, True], [True, True, False]])
@@ -47,7 +52,7 @@ MASK = np.array([[True, False, True], [True, True, False]])
     ),
 )
 def sum(x, y, y_bar, axis=None, dtype=None, keepdims=False, where=True):
-    if where is not True:
+    if not everywhere(where):
         return expand(y_bar, x, axis, keepdims) * where
     return expand(y_bar, x, axis, keepdims)
 
@@ -84,7 +89,7 @@ def nansum(x, y, y_bar, axis=None, keepdims=False):
     ),
 )
 def mean(x, y, y_bar, axis=None, dtype=None, keepdims=False, where=True):
-    if where is not True:
+    if not everywhere(where):
         count = np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
         return expand(y_bar / count, x, axis, keepdims) * where
     if axis is None:
@@ -143,7 +148,7 @@ def prod_tangent(x, y, x_dot, axis=None, dtype=None, keepdims=False, initial=1, 
     ),
 )
 def prod(x, y, y_bar, axis=None, dtype=None, keepdims=False, initial=1, where=True):
-    if where is not True:
+    if not everywhere(where):
         return expand(y_bar, x, axis, keepdims) * prod_slope(np.where(where, x, 1), axis) * np.where(where, initial, 0)
     if isinstance(initial, int) and initial == 1:
         return expand(y_bar, x, axis, keepdims) * prod_slope(x, axis)
@@ -285,7 +290,7 @@ def extreme_tangent(x, y, x_dot, axis=None, keepdims=False, initial=None, where=
 
 
 def extreme(x, y, y_bar, axis=None, keepdims=False, initial=None, where=True):
-    if initial is not None or where is not True:
+    if initial is not None or not everywhere(where):
         return expand(y_bar, x, axis, keepdims) * shares(x, y, axis, keepdims, where)
     attained = x == expand(y, x, axis, keepdims)
     return attained * (expand(y_bar, x, axis, keepdims) / np.sum(attained, axis=axis, keepdims=True))
@@ -363,4 +368,4 @@ def math_prod_tangent(xs, y, x_dots, start=1):
 
 @adjoint_of(math.prod, tangent=math_prod_tangent, sequence=True, samples=several)
 def math_prod(xs, y, y_bar, start=1):
-    return tuple([y_bar * start * product_of_tail(xs, k) for k in range(len(xs))])
+    return tuple([y_bar * start * product_of_tail(xs, k) for k, _ in enumerate(xs)])

@@ -11,9 +11,10 @@ import math
 
 import numpy as np
 
+from s2s_ad.rules.axes import is_among
 from s2s_ad.rules.lookup import refuse
-from s2s_ad.rules.reductions import HOLES, MASK, expand
-from s2s_ad.rules.registry import adjoint_of, composite, static
+from s2s_ad.rules.reductions import HOLES, MASK, everywhere, expand
+from s2s_ad.rules.registry import adjoint_of, composite
 from s2s_ad.rules.samples import call, calls, reduction
 
 # ---- variance --------------------------------------------------------------------------------------------------------
@@ -21,7 +22,7 @@ from s2s_ad.rules.samples import call, calls, reduction
 
 def count_of(x, axis, where):
     """How many entries a reduction over `axis` takes."""
-    if where is not True:
+    if not everywhere(where):
         return np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=True)
     if axis is None:
         return x.size
@@ -32,7 +33,7 @@ def count_of(x, axis, where):
 
 def deviation(x, axis, where):
     """x less its mean; for complex numbers the conjugate, which pairs with a change of x to that of the variance."""
-    if where is not True:
+    if not everywhere(where):
         centred = (x - np.mean(x, axis=axis, keepdims=True, where=where)) * where
     else:
         centred = x - np.mean(x, axis=axis, keepdims=True)
@@ -93,14 +94,6 @@ def std(x, y, y_bar, axis=None, dtype=None, ddof=0, keepdims=False, where=True, 
 
 
 # ---- averages --------------------------------------------------------------------------------------------------------
-
-
-@static
-def is_among(k, axis, ndim):
-    """Whether a reduction over `axis` takes the k-th of the axes."""
-    if axis is None:
-        return True
-    return k in [int(a) % ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
 
 
 @composite(
@@ -255,7 +248,7 @@ def quantile_of(a, q, axis, method, keepdims, ignore_nan):
     lost = count == 0 if ignore_nan else np.any(missing, axis=-1, keepdims=True)
     result = np.moveaxis(np.where(lost, np.nan, result), -1, 0)
     if keepdims:
-        kept = tuple([1 if is_among(k, axis, a.ndim) else a.shape[k] for k in range(a.ndim)])
+        kept = tuple([1 if is_among(k, axis, a.ndim) else n for k, n in enumerate(a.shape)])
         return result.reshape((*np.shape(q), *kept))
     return result.reshape((*np.shape(q), *result.shape[1:]))
 
@@ -321,18 +314,22 @@ def nanpercentile(a, q, axis=None, out=None, overwrite_input=False, method="line
     ),
 )
 def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
+    single = y is None and (np.ndim(m) == 1 or np.shape(m)[0 if rowvar else 1] == 1)
+    matrix = covariance(m, y, rowvar, (0 if bias else 1) if ddof is None else ddof, fweights, aweights)
+    return matrix[0, 0] if single else matrix
+
+
+def covariance(m, y, rowvar, lost, fweights, aweights):
+    """The matrix of covariances, of one variable too."""
     x = np.atleast_2d(m)
-    single = y is None and (np.ndim(m) == 1 or (x.shape[0] if rowvar else x.shape[1]) == 1)
     if not rowvar and np.ndim(m) != 1:
         x = x.T
     if y is not None:
         other = np.atleast_2d(y)
         x = np.concatenate([x, other.T if not rowvar and other.shape[0] != 1 else other], axis=0)
-    lost = (0 if bias else 1) if ddof is None else ddof
     if fweights is None and aweights is None:
         centred = x - np.mean(x, axis=1, keepdims=True)
-        matrix = centred @ np.conj(centred.T) / (x.shape[1] - lost)
-        return matrix[0, 0] if single else matrix
+        return centred @ np.conj(centred.T) / (x.shape[1] - lost)
     w = aweights if fweights is None else (fweights if aweights is None else fweights * aweights)
     total = np.sum(w)
     if lost == 0 or aweights is None:
@@ -340,8 +337,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     else:
         divisor = total - lost * np.sum(w * aweights) / total
     centred = x - np.sum(x * w, axis=1, keepdims=True) / total
-    matrix = (centred * w) @ np.conj(centred.T) / divisor
-    return matrix[0, 0] if single else matrix
+    return (centred * w) @ np.conj(centred.T) / divisor
 
 
 @composite(
@@ -356,9 +352,8 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     ),
 )
 def corrcoef(x, y=None, rowvar=True, *, dtype=None):
-    c = np.cov(x, y, rowvar)
-    if c.ndim == 0:
-        return c / c
+    c = covariance(x, y, rowvar, 1, None, None)
     spread = np.sqrt(np.real(np.diagonal(c)))
     # The primal clips what rounding took beyond one; no derivative is lost by that inside.
-    return c / spread[:, np.newaxis] / spread
+    matrix = c / spread[:, np.newaxis] / spread
+    return matrix[0, 0] if y is None and np.ndim(x) == 1 else matrix

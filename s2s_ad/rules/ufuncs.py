@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from s2s_ad.rules import elementwise, kinks
+from s2s_ad.rules.axes import sides
 from s2s_ad.rules.indexing import put_back_along
 from s2s_ad.rules.registry import adjoint_of, all_composites, all_rules, composite, function_from_text
 from s2s_ad.rules.samples import call, calls
@@ -128,8 +129,7 @@ def multiply_accumulate(array, /, axis=0, dtype=None, out=None):
 
 def best_so_far(array, running, axis):
     """Where the running extreme was first attained."""
-    shape = tuple([-1 if k == axis % array.ndim else 1 for k in range(array.ndim)])
-    place = np.reshape(np.arange(array.shape[axis]), shape)
+    place = np.reshape(np.arange(array.shape[axis]), sides(axis, array.ndim))
     before = np.roll(running, 1, axis=axis)
     return np.maximum.accumulate(np.where((running != before) | (place == 0), place, 0), axis=axis)
 
