@@ -39,7 +39,7 @@ def lift(b: Builder, value: Any, read: Callable[[], Any], name: str, key: tuple[
     """A live object as an abstract value."""
     if key is not None and key in b.captured:
         return b.captured[key]
-    if b.in_rule and is_number(value):
+    if b.in_rule and (is_number(value) or isinstance(value, tuple)):
         return Known(value)
     if _is_code(value):
         if key is not None:

@@ -33,7 +33,7 @@ def resized(x, length, axis):
     axis = axis % x.ndim
     have = x.shape[axis]
     if length < have:
-        return x[(slice(None),) * axis + (slice(0, length),)]
+        return np.moveaxis(np.moveaxis(x, axis, 0)[:length], 0, axis)
     return np.concatenate([x, np.zeros((*x.shape[:axis], length - have, *x.shape[axis + 1 :]))], axis=axis)
 
 
@@ -43,13 +43,19 @@ def resized_axes(x, lengths, axes):
     return x
 
 
+@static
+def line_shape(axis, ndim):
+    """The shape, to be reshaped to, of a line along `axis` of an array of `ndim` axes."""
+    return tuple(-1 if k == axis % ndim else 1 for k in range(ndim))
+
+
 def inside_twice(n, axis, ndim):
     """2 for the frequencies of a real signal of length n that stand for two, 1 for the others, along `axis`."""
     twice = np.full(n // 2 + 1, 2.0)
     twice[0] = 1.0
     if n % 2 == 0:
         twice[-1] = 1.0
-    return twice.reshape((-1,) + (1,) * (ndim - 1 - axis % ndim))
+    return twice.reshape(line_shape(axis, ndim))
 
 
 def _lines():

@@ -84,6 +84,8 @@ def slogdet(a, out, out_bar):
     """The sign of a complex determinant turns with it: d sign = i sign Im(tr(inv(a) da))."""
     sign, _ = out
     sign_bar, logdet_bar = out_bar
+    if is_zero(logdet_bar) and not np.iscomplexobj(a):
+        return None
     if np.iscomplexobj(a) and not is_zero(sign_bar):
         logdet_bar = logdet_bar + 1j * np.imag(sign_bar * sign)
     if a.ndim == 2:
@@ -236,9 +238,10 @@ def moved_last(axes, ndim):
     ],
 )
 def multi_dot(arrays):
-    result = arrays[-1]
-    for k in range(len(arrays) - 2, -1, -1):
-        result = np.dot(arrays[k], result)
+    """From the left: the order of the products is not optimised."""
+    result = arrays[0]
+    for factor in arrays[1:]:
+        result = np.dot(result, factor)
     return result
 
 
