@@ -18,12 +18,12 @@ from typing import Any
 from s2s_ad.analysis.liveness import Table, live_before, names_read
 from s2s_ad.build.program import Built
 from s2s_ad.build.values import Abs, DictObject, Instance, ListObject, Num, ObjectRef, Tup
-from s2s_ad.differentiate.forward_statements import ForwardSweep, Prepared, varied_names, written_names
+from s2s_ad.differentiate.forward_statements import Eager, ForwardSweep, Prepared, varied_names, written_names
 from s2s_ad.differentiate.gradient import Adjoint, _captured, _declared, kept_value, numbers
 from s2s_ad.differentiate.inline_rule import Inliner
 from s2s_ad.errors import SignatureError
-from s2s_ad.ir.nodes import Assign, Call, Const, Display, Expr, Function, Parameter, Stmt, Var, ZerosLike, number
-from s2s_ad.ir.types import OPAQUE, Scalar, is_inexact
+from s2s_ad.ir.nodes import Assign, Block, Call, Const, Display, Expr, Function, Parameter, Stmt, Var, ZerosLike, number
+from s2s_ad.ir.types import OPAQUE, Scalar, Type, is_inexact
 
 
 def tangent(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Adjoint:
@@ -42,9 +42,7 @@ def tangent(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Adjoint:
     value = built.builder.expr(result)
     live: Table = {}
     live_before(prepared, names_read(value) | (set() if aux is None else names_read(built.builder.expr(aux))), live)
-    sweep = ForwardSweep(names, inliner, types, varied, dots, leaves, live)
-    sweep.buffers = written_names(prepared, varied)
-    out: list[Stmt] = sweep.block(prepared)
+    sweep, out = swept(built, prepared, types, varied, dots, leaves, live)
     rate = tangent_of(built, result, sweep)
     if aux is not None:
         value = Display("tuple", (value, built.builder.expr(aux)), OPAQUE)
@@ -52,6 +50,31 @@ def tangent(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Adjoint:
     parameters = (*_declared(built), *(Parameter(dots[w], OPAQUE) for w in wrt), *_captured(built))
     function = Function(names.fresh(f"{built.name}_tangent"), parameters, tuple(out), both, contract(built, wrt, dots))
     return Adjoint((function,), None, names)
+
+
+def swept(
+    built: Built,
+    body: Block,
+    types: dict[str, Type],
+    varied: set[str],
+    dots: dict[str, str],
+    leaves: set[str],
+    live: Table,
+) -> tuple[ForwardSweep, list[Stmt]]:
+    """The statements with their tangents; again, where a zero turns out to be needed earlier than was thought."""
+    names = built.builder.names
+    saved = names.snapshot()
+    eager: set[str] = set()
+    while True:
+        sweep = ForwardSweep(names, Inliner(names), types, varied, dots, leaves, live)
+        sweep.buffers = written_names(body, varied)
+        sweep.eager = eager
+        sweep.bound = {p.name for p in built.parameters}
+        try:
+            return sweep, sweep.block(body)
+        except Eager as needed:
+            eager.add(needed.name)
+            names.restore(saved)
 
 
 def primal(built: Built) -> Adjoint:

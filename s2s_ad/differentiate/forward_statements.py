@@ -46,6 +46,7 @@ from s2s_ad.ir.nodes import (
     With,
     all_assigned,
     all_statements,
+    assigned,
     map_children,
     number,
     statement_exprs,
@@ -75,6 +76,13 @@ def _read(stmt: Stmt) -> Iterable[Var]:
     return (v for e in statement_exprs(stmt) for v in variables(e))
 
 
+class Eager(Exception):
+    """The zero tangent of a name was needed where the name may be unbound: it must be written where the name is bound."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 class ForwardSweep:
     def __init__(
         self,
@@ -96,6 +104,9 @@ class ForwardSweep:
         # At the start only the arguments that are differentiated have tangents.
         self.zero: set[str] = varied - set(dots)
         self.buffers: set[str] = set()
+        self.eager: set[str] = set()
+        self.bound: set[str] = set()
+        self.unsure: set[str] = set()  # bound on some paths
         self.out: list[Stmt] = []
         self.expressions = ExpressionTangent(inliner, self.dot_of, names.fresh, self.emit)
 
@@ -116,6 +127,7 @@ class ForwardSweep:
         saved, self.out = self.out, []
         for stmt in block:
             self.statement(stmt)
+            self.bound |= set(assigned(stmt))
         done, self.out = self.out, saved
         return done
 
@@ -179,7 +191,8 @@ class ForwardSweep:
         if g is None:
             self.emit(stmt)
             self.zero.add(name)
-            if name in self.buffers or isinstance(value.type, ListOf):
+            if name in self.buffers or name in self.eager or isinstance(value.type, ListOf):
+                self.bound.add(name)
                 self.settle(name, value)
             return
         for s in before:
@@ -253,6 +266,11 @@ class ForwardSweep:
 
     def settle(self, name: str, value: Expr | None = None) -> None:
         """Write out a zero tangent."""
+        if name not in self.bound and not isinstance(self.types.get(name), Scalar):
+            if name in self.unsure and name not in self.eager:
+                raise Eager(name)
+            self.zero.discard(name)
+            return
         type_ = self.types.get(name, value.type if value is not None else Unknown())
         zeros: Expr = zeros_of(Var(name, type_))
         if isinstance(value, Display):
@@ -269,7 +287,7 @@ class ForwardSweep:
             if name not in self.varied:
                 continue
             g = self.expressions.whole(value)
-            if g is None and name not in self.buffers and not isinstance(value.type, ListOf):
+            if g is None and name not in self.buffers | self.eager and not isinstance(value.type, ListOf):
                 zero.add(name)
                 continue
             targets.append(self.dot(name))
@@ -283,6 +301,9 @@ class ForwardSweep:
         self.emit(stmt)
         if not self.has_dot(stmt.source):
             self.zero |= set(stmt.targets) & self.varied
+            for name in sorted(set(stmt.targets) & self.varied & self.eager):
+                self.bound.add(name)
+                self.settle(name)
             return
         source = self.mirrored(stmt.source)
         assert isinstance(source, Var)
@@ -345,14 +366,19 @@ class ForwardSweep:
 
     # -- control flow ---------------------------------------------------------------------------------------------------
     def branch(self, stmt: If) -> None:
-        entry = set(self.zero)
+        entry, bound = set(self.zero), set(self.bound)
         then = self.block(stmt.then)
         after_then, self.zero = self.zero, entry
+        bound_then, self.bound = self.bound, bound
         orelse = self.block(stmt.orelse)
-        after_else = self.zero
+        after_else, bound_else = self.zero, self.bound
         mixed = sorted((after_then ^ after_else) & self.varied & self.live[id(stmt)])
+        self.bound = bound_then
         then += self.settled([n for n in mixed if n in after_then])
+        self.bound = bound_else
         orelse += self.settled([n for n in mixed if n in after_else])
+        self.bound = bound_then & bound_else
+        self.unsure |= bound_then ^ bound_else
         self.zero = (after_then | after_else) - set(mixed)
         self.emit(replace(stmt, then=tuple(then), orelse=tuple(orelse)))
 
@@ -366,10 +392,10 @@ class ForwardSweep:
 
     def loop(self, stmt: For | While) -> None:
         """What is zero at the head of every iteration is found by trial."""
-        entry, saved = set(self.zero), self.names.snapshot()
+        entry, saved, bound = set(self.zero), self.names.snapshot(), set(self.bound)
         head = set(entry)
         while True:
-            self.zero = set(head)
+            self.zero, self.bound = set(head), set(bound)
             looped = self.body(stmt)
             started = head - self.zero
             if not started:
@@ -379,6 +405,8 @@ class ForwardSweep:
         live = self.live[id(stmt)]
         ended = sorted((self.zero - head) & self.varied & live)
         looped = replace(looped, body=(*looped.body, *self.settled(ended)))
+        self.unsure |= self.bound - bound
+        self.bound = bound
         for name in sorted((entry - head) & live):
             self.settle(name)
         self.zero = head
@@ -391,8 +419,10 @@ class ForwardSweep:
         items = self.expressions.whole(stmt.iter.items)
         if items is None:
             self.zero |= set(stmt.targets) & self.varied
+            self.bound |= set(stmt.targets)
             return replace(stmt, body=tuple(self.block(stmt.body)))
         self.zero -= set(stmt.targets)
+        self.bound |= set(stmt.targets)
         targets = (*stmt.targets, *(self.dot(t) for t in stmt.targets))
         types = (*stmt.types, *(zero_type(t) for t in stmt.types))
         body = tuple(self.block(stmt.body))
