@@ -26,6 +26,7 @@ from s2s_ad.build.values import (
     ObjectRef,
     RangeValue,
     Tup,
+    is_mutable_reference,
     known_value,
     leaf_expr,
     varied,
@@ -161,7 +162,7 @@ def _origins(b: Builder, value: Abs) -> frozenset[str]:
 def freeze(b: Builder, value: Abs) -> None:
     """An array that has been put into a list of run-time length must not be written through its name any more."""
     match value:
-        case Num(expr) if isinstance(expr, Var | Index) and expr.place is not None:
+        case Num(expr, type=type_) if isinstance(expr, Var | Index) and expr.place and is_mutable_reference(type_):
             b.state.frozen |= {expr.place.root}
         case Tup(items):
             for item in items:

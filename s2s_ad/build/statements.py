@@ -363,11 +363,11 @@ def store_subscript(b: Builder, target: ast.Subscript, value: Abs, op: Any, star
 
 def store(b: Builder, base: Num, items: list[Any], value: Abs, op: Any, single: bool = True) -> None:
     """Write `value` into `base[items]`; a lone Ellipsis means the whole of it."""
-    if isinstance(value, Tup | ObjectRef):
+    if isinstance(value, Tup | ObjectRef) and not isinstance(base.type, ListOf):
         value = _stored_sequence(b, value)
     if isinstance(value, Known) and leaf_expr(value) is None:
         raise b.fail("this value cannot be stored into an array")
-    if not isinstance(value, Num | Known):
+    if not isinstance(value, Num | Known | Tup | ObjectRef):
         raise b.fail("this value cannot be stored into an array")
     if isinstance(base.type, Scalar):
         raise b.fail("a number cannot be written in place")
@@ -392,15 +392,15 @@ def store(b: Builder, base: Num, items: list[Any], value: Abs, op: Any, single: 
         emitted: Var | Index = target.expr
     else:
         selected = index(b, target, items, single) if not whole else index(b, target, [Known(Ellipsis)], True)
-        assert isinstance(selected, Num) and isinstance(selected.expr, Index)
-        step = selected.expr
+        step = selected.expr if isinstance(selected, Num) else selected.whole if isinstance(selected, Tup) else None
+        assert isinstance(step, Index)
         from s2s_ad.ir.nodes import Step
 
         emitted = replace(step, place=Place(place.root, (*place.path, Step(items=step.items))))
-    expr = b.expr(value)
     if isinstance(base.type, ListOf):
         _store_list(b, target, emitted, value, op)
         return
+    expr = b.expr(value)
     b.emit(Store(emitted, expr, op, b.line))
     b.part_ways(place.root)
     if varied(value, b.state.heap):
