@@ -62,12 +62,7 @@ def check_differentiable(label: str, value: Any) -> None:
                 f"argument {where} is {describe(leaf)}: {kind} cannot be differentiated",
                 _integer_remedy(label, path, leaf),
             )
-        if dtype.kind == "c":
-            raise SignatureError(
-                f"argument {where} is {describe(leaf)}: complex arguments cannot be differentiated",
-                "Pass its real and imaginary parts as two arguments, and put them together inside the function.",
-            )
-        if dtype.kind != "f":
+        if dtype.kind not in "fc":
             raise SignatureError(
                 f"argument {where} has dtype {dtype}, which has no derivative",
                 f"Convert it: {label}{path}.astype(float).",

@@ -41,6 +41,7 @@ from s2s_ad.frontend.source import FunctionSource, place_of
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import (
     Assign,
+    Call,
     Const,
     Display,
     Expr,
@@ -357,6 +358,11 @@ class Builder:
             isinstance(node, Var | Index) and node.place is not None and _place_mentions(node.place, name)
             for node in _all_nodes(value)
         )
+        if not mentions_value and isinstance(value, Call):
+            from s2s_ad.build.numeric import view_place
+
+            place = view_place(self, value)
+            mentions_value = place is not None and _place_mentions(place, name)
         if not users and not heap_users and not (mentions_value and inside is None):
             return value
         old = self.find_var(name)

@@ -90,6 +90,8 @@ def is_smaller(g: Type, whole: Type) -> bool:
             return len(a) < len(b) or (len(a) == len(b) and any(p == 1 and q != 1 for p, q in zip(a, b, strict=True)))
         case Scalar(), Unknown():
             return True
+        case Unknown(), Array(_, dims):
+            return bool(dims)
     return False
 
 

@@ -47,7 +47,8 @@ def tangent(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Adjoint:
     if aux is not None:
         value = Display("tuple", (value, built.builder.expr(aux)), OPAQUE)
     both = kept_value(Display("tuple", (value, rate), OPAQUE), out, [], names)
-    parameters = (*_declared(built), *(Parameter(dots[w], OPAQUE) for w in wrt), *_captured(built))
+    declared = (replace(p, has_default=False) for p in _declared(built))
+    parameters = (*declared, *(Parameter(dots[w], OPAQUE) for w in wrt), *_captured(built))
     function = Function(names.fresh(f"{built.name}_tangent"), parameters, tuple(out), both, contract(built, wrt, dots))
     return Adjoint((function,), None, names)
 

@@ -18,13 +18,13 @@ from s2s_ad.build.calls import bind_parameters
 from s2s_ad.build.expressions import evaluate
 from s2s_ad.build.statements import names_assigned, run, run_body
 from s2s_ad.build.values import NOTHING, Abs, Known, Num, Tup, known_value
-from s2s_ad.errors import S2SError
+from s2s_ad.errors import MissingRule, S2SError
 from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import Call, Const, Display, Expr, Index, Ref, Stmt
 from s2s_ad.ir.types import INT, TupleOf
-from s2s_ad.rules.registry import Rule
+from s2s_ad.rules.registry import Rule, name_of, unhandled_options
 
 _WALKS = 20
 _SOURCES: dict[Any, tuple[FunctionSource, ast.FunctionDef]] = {}
@@ -65,6 +65,7 @@ class Inliner:
         """Statements, and for each active operand its cotangent."""
         operands, options = rule.bind(call.args, dict(call.kwargs))
         values = [as_value(e) for e in operands]
+        _check_options(rule, options, active)
         given = {k: as_value(v) if _is_expr(v) else Known(v) for k, v in options.items()}
         given = {k: v for k, v in given.items() if k in rule.options}
         wanted = [active(e) for e in operands]
@@ -108,10 +109,12 @@ class Inliner:
         for name, value in values.items():
             b.state.env[b.frame.key, name] = value
         single = len(wanted) == 1 and not rule.variadic
+        before = b.state.copy()
         direct = self._direct(b, source.tree.body, wanted, single)
         if direct is not None:
             return b.block, direct
         b.block.clear()
+        b.state = before
         value = run_body(b, tree)
         if single:
             return b.block, [value]
@@ -148,6 +151,22 @@ class Inliner:
                 case _:
                     return None
         return None
+
+
+def _check_options(rule: Rule, options: dict[str, Any], active: Callable[[Expr], bool]) -> None:
+    """An option that moves, or one that the rule does not know, would be left out silently."""
+    name = name_of(rule.primal)
+    for option, value in options.items():
+        if _is_expr(value) and active(value):
+            raise MissingRule(
+                f"cannot differentiate `{name}` with respect to its argument `{option}`",
+                "Treat it as constant with stop_gradient(...).",
+            )
+    unknown = unhandled_options(rule, options)
+    if unknown:
+        raise MissingRule(
+            f"the rule of `{name}` does not know the argument `{unknown[0]}`", f"Call it without `{unknown[0]}`."
+        )
 
 
 def _returns(body: list[ast.stmt]) -> bool:

@@ -543,19 +543,22 @@ class Sweep:
         entry = dict(self.bars.state)
         carried = set(entry)
         shared: set[str] = set()
+        renewed: set[str] = set()  # arrays that every iteration makes anew, of a size that may change
         for _ in range(12):
             saved = self.names.snapshot()
-            self.bars.state = self._head(entry, carried, shared)
+            self.bars.state = self._head(entry, carried, shared, renewed)
             trial = Node(stmt)
             self.body(trial, stmt, collect)
             ended = self.bars.state
             self.names.restore(saved | frozenset(self.bars.bar_names.values()))
             more = {k for k in ended if k not in carried}
             less = {k for k in carried if k in ended and not ended[k].owned and k not in shared and isinstance(ended[k].type, Array | ListOf | Unknown)}
-            if not more and not less:
+            fresh = {k for k in carried if k not in ended and k not in renewed and not self._fixed(k)}
+            if not more and not less and not fresh:
                 break
             carried |= more
             shared |= less
+            renewed |= fresh
         if all(n.is_empty for n in trial.inner[0]) and not any(trial.end) and not any(trial.start):
             self.bars.state = entry
             node.inner, node.start, node.end = trial.inner, [[]], [[]]
@@ -574,36 +577,44 @@ class Sweep:
             node.before.append(Assign((self.bars.name(key),), (Display("list", (), stmt.iter.items.type),)))
         untouched = {k: b for k, b in entry.items() if k not in touched}
         self.bars.state = {
-            k: Bar(b.name, self._full_type(k, b), k not in shared) if k in touched else b for k, b in self.bars.state.items()
+            k: Bar(b.name, Unknown() if k in renewed else b.type, k not in shared and k not in renewed) if k in touched else b
+            for k, b in self.bars.state.items()
         }
         self.body(node, stmt, collect)
         ended = self.bars.state
         self.written(node.end[0])
         for key in sorted(touched):
             if key not in ended:
-                self._reset(key, stmt)
-            elif is_smaller(ended[key].type, self.types[key]):
+                self._reset(key)
+            elif key not in renewed and is_smaller(ended[key].type, self.types[key]):
                 self.bars.state = ended
                 self.bars.settle(key)
                 ended = self.bars.state
         self.bars.state = {k: b for k, b in ended.items() if k in touched} | untouched
         for key in touched:
             if key not in self.bars.state:
-                self.bars.state[key] = Bar(self.bars.name(key), zero_type(self.types[key]), key not in shared)
+                type_ = Unknown() if key in renewed else zero_type(self.types[key])
+                self.bars.state[key] = Bar(self.bars.name(key), type_, key not in shared and key not in renewed)
         if collect:
             assert isinstance(stmt, For)
             self._finish_collection(node, stmt)
 
-    def _full_type(self, key: str, bar: Bar) -> Type:
-        return bar.type
+    def _fixed(self, key: str) -> bool:
+        """Whether the size of an array is known not to change from one iteration to the next."""
+        type_ = self.types[key]
+        if isinstance(type_, Array):
+            return all(d in (1, "N") for d in type_.dims)
+        return isinstance(type_, Scalar)
 
-    def _head(self, entry: dict[str, Bar], carried: set[str], shared: set[str]) -> dict[str, Bar]:
+    def _head(self, entry: dict[str, Bar], carried: set[str], shared: set[str], renewed: set[str]) -> dict[str, Bar]:
         head = {}
         for key in sorted(carried):
             type_ = zero_type(self.types[key])
             if key in entry and not is_smaller(entry[key].type, type_):
                 type_ = entry[key].type
-            head[key] = Bar(self.bars.name(key), type_, key not in shared)
+            if key in renewed:
+                type_ = Unknown()
+            head[key] = Bar(self.bars.name(key), type_, key not in shared and key not in renewed)
         return head
 
     def _touched(self, trial: Node, key: str, entry: dict[str, Bar]) -> bool:
@@ -616,17 +627,15 @@ class Sweep:
     def _writes(self, trial: Node, name: str) -> bool:
         return any(isinstance(s, Store) and any(v.name == name for v in variables(s.target)) for s in _all(trial))
 
-    def _reset(self, key: str, stmt: For | While) -> None:
+    def _reset(self, key: str) -> None:
         """A name that every iteration gives a new value: its cotangent is zero at the head of the body."""
-        type_ = zero_type(self.types[key])
         name = self.bars.name(key)
-        if isinstance(type_, Scalar):
+        if isinstance(self.types[key], Array) and self._fixed(key):
+            self.bars.emit(Assign((name,), (zeros(name, zero_type(self.types[key])),)))
+        elif isinstance(self.types[key], ListOf):
+            self.bars.emit(Assign((name,), (zeros(key, self.types[key]),)))
+        else:
             self.bars.emit(Assign((name,), (number(0.0),)))
-            return
-        bar = Var(name, type_)
-        fixed = isinstance(type_, Array) and all(d in (1, "N") for d in type_.dims)
-        self.bars.emit(Assign((name,), (zeros(name, type_) if fixed else zeros(key, self.types[key]),)))
-        _ = bar
 
     def body(self, node: Node, stmt: For | While, collect: bool) -> None:
         node.start, node.end = [[]], [[]]
