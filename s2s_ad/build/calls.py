@@ -41,8 +41,9 @@ from s2s_ad.errors import MissingRule, S2SError, SourceNotFound, UnsupportedSynt
 from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir import markers
-from s2s_ad.ir.nodes import Call, Effect, Method, Ref
+from s2s_ad.ir.nodes import Call, Const, Effect, Method, Ref
 from s2s_ad.ir.types import OPAQUE, Unknown
+from s2s_ad.rules import runtime
 from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
 from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_of, rule_for
 
@@ -147,6 +148,8 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
             return user_call(b, definition, args, kwargs, True)
         return construct(b, fn, args, kwargs)
     fn = getattr(fn, "__s2s_primal__", fn)
+    if fn is runtime.instance:
+        return made_instance(b, *args)
     if (getattr(fn, "__module__", "") or "").startswith("s2s_ad.rules") and (b.in_rule or is_static(fn) or fn in _RULE_WORDS):
         return rule_call(b, fn, args, kwargs)
     if isinstance(fn, types.MethodType):
@@ -238,9 +241,11 @@ def library_call(b: Builder, method: Any, args: list[Abs], kwargs: dict[str, Abs
     """A method of an object of the standard library, such as a logger: it runs once, and what it is told is passive."""
     exprs = tuple(b.expr(a) for a in args)
     named = tuple((k, b.expr(v)) for k, v in kwargs.items())
-    name = getattr(method.__self__, "name", "") or type(method.__self__).__name__
-    text = name.rsplit(".", 1)[-1] if isinstance(name, str) else "object"
-    owner = Ref(text if text.isidentifier() else "object", method.__self__)
+    owner: Any = Ref("object", method.__self__)
+    if isinstance(method.__self__, logging.Logger):
+        owner = Ref("log", method.__self__)
+        if logging.getLogger(method.__self__.name) is method.__self__:
+            owner = Call(logging.getLogger, (Const(method.__self__.name),))
     call = Call(Method(method.__name__), (owner, *exprs), named, OPAQUE, f"method:{method.__name__}")
     if isinstance(method.__self__, logging.Logger | logging.LoggerAdapter):
         b.emit(Effect(call, b.line))
@@ -512,6 +517,15 @@ def _guard(read: Callable[[], Any], value: Any) -> Any:
     from s2s_ad.build.builder import Guard
 
     return Guard(read, value)
+
+
+def made_instance(b: Builder, cls: Abs, fields: Abs) -> Abs:
+    """What a derivative makes of a class: an object with these attributes."""
+    obj = b.state.heap[fields.site] if isinstance(fields, ObjectRef) else None
+    assert isinstance(cls, Known) and isinstance(obj, DictObject)
+    site = b.site(b.node, f"object {cls.value.__name__}")
+    b.state.heap[site] = Instance(cls.value, obj.keys, obj.items)
+    return ObjectRef(site)
 
 
 # -- objects ----------------------------------------------------------------------------------------------------------------
