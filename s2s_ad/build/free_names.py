@@ -6,6 +6,7 @@ at each call and passed in (captures); modules, functions, classes and strings a
 
 from __future__ import annotations
 
+import logging
 import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ def lift(b: Builder, value: Any, read: Callable[[], Any], name: str, key: tuple[
 def _is_code(value: Any) -> bool:
     if value is None or isinstance(value, bool | str | bytes | type | types.ModuleType | np.dtype | slice):
         return True
-    if isinstance(value, np.random.Generator | np.random.RandomState):
+    if isinstance(value, np.random.Generator | np.random.RandomState | logging.Logger):
         return True
     if isinstance(value, tuple | list | dict | np.ndarray | np.generic) or is_number(value):
         return False

@@ -13,12 +13,12 @@ from typing import Any
 from s2s_ad.build.arguments import argument
 from s2s_ad.build.builder import Builder, Capture, Facts, Frame, Guard, Restart
 from s2s_ad.build.statements import names_assigned, run_body
-from s2s_ad.build.values import Abs
+from s2s_ad.build.values import Abs, is_number
 from s2s_ad.errors import S2SError, internal
 from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, place_of
 from s2s_ad.ir.names import Names
-from s2s_ad.ir.nodes import Block, Parameter, Var
+from s2s_ad.ir.nodes import Block, Const, Expr, Parameter, Var, number
 from s2s_ad.ir.spec import Spec
 from s2s_ad.ir.types import OPAQUE, Type
 
@@ -93,13 +93,14 @@ def _walk(b: Builder, tree: ast.FunctionDef, specs: dict[str, Spec], wrt: tuple[
     b.frames[()] = b.frame
     arguments: dict[str, Abs] = {}
     parameters: list[Parameter] = []
+    defaults = _defaults(b.source)
     for name in parameter_names(b.source.tree):
         b.wrt_argument = name in wrt
         b.local((), name)
         spec = specs[name]
         value = argument(b, Var(name, OPAQUE), spec, f"argument {name}")
         arguments[name] = b.state.env[(), name] = value
-        parameters.append(Parameter(name, _parameter_type(value)))
+        parameters.append(Parameter(name, _parameter_type(value), *defaults.get(name, (None, False))))
     b.wrt_argument = False
     result = run_body(b, tree)
     for capture in b.captures:
@@ -114,6 +115,23 @@ def _walk(b: Builder, tree: ast.FunctionDef, specs: dict[str, Spec], wrt: tuple[
         tuple(b.captures.values()),
         tuple(b.guards.values()),
     )
+
+
+def _defaults(source: FunctionSource) -> dict[str, tuple[Expr, bool]]:
+    """The defaults of the last parameters, where each of them is a plain constant."""
+    tree, function = source.tree, source.function
+    names = parameter_names(tree)
+    values = dict(getattr(function, "__kwdefaults__", None) or {})
+    positional = [p.arg for p in [*tree.args.posonlyargs, *tree.args.args]]
+    given = getattr(function, "__defaults__", None) or ()
+    values |= dict(zip(positional[len(positional) - len(given) :], given, strict=True)) if given else {}
+    found: dict[str, tuple[Expr, bool]] = {}
+    for name in reversed(names):
+        value = values.get(name, names)
+        if not (value is None or type(value) in (bool, int, float, complex, str)):
+            break
+        found[name] = (number(value) if is_number(value) else Const(value), True)
+    return found
 
 
 def _parameter_type(value: Any) -> Type:
