@@ -29,8 +29,8 @@ def matrix_axes(axis, ndim):
 
 
 def _norms():
-    vector = [call(real(4), ord) for ord in (None, 1, 2, 3, 2.5, np.inf, -np.inf, -2, 0)]
-    matrix = [call(real(3, 4), ord) for ord in (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)]
+    vector = [call(real(4), ord, wrt=(0,)) for ord in (None, 1, 2, 3, 2.5, np.inf, -np.inf, -2, 0)]
+    matrix = [call(real(3, 4), ord, wrt=(0,)) for ord in (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)]
     return [
         *vector,
         *matrix,
@@ -44,7 +44,7 @@ def _norms():
         call(real(2, 3, 4), 2, (2, 1), True),
         call(real(2, 3, 4), "nuc", axis=(0, -1)),
         call(real(2, 3, 4), 1, axis=(2, 0)),
-        call(real(2, 3, 4), np.inf, axis=(0, 2), keepdims=True),
+        call(real(2, 3, 4), np.inf, axis=(0, 2), keepdims=True, wrt=(0,)),
         call(cplx(4)),
         call(cplx(4), 3),
         call(cplx(3, 2), 1),
@@ -161,7 +161,7 @@ def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
         call(square(2, 3, 3), -2),
         call(square(3, 3), 1),
         call(square(2, 3, 3), "fro"),
-        call(csquare(3, 3), np.inf),
+        call(csquare(3, 3), np.inf, wrt=(0,)),
     ],
 )
 def cond(x, p=None):

@@ -209,7 +209,16 @@ def unhandled_options(rule: Rule, options: dict[str, Any]) -> list[str]:
     """The options of a call that the rule does not know and that differ from the primal's default: to be refused."""
     signature = _signature(rule.primal)
     defaults = {} if signature is None else {n: p.default for n, p in signature.parameters.items()}
-    return [n for n, v in options.items() if n not in rule.options and defaults.get(n, _UNSET) is not v]
+    return [
+        n for n, v in options.items() if n not in rule.options and not _same_constant(defaults.get(n, _UNSET), _plain(v))
+    ]
+
+
+def _same_constant(default: Any, value: Any) -> bool:
+    return default is value or (type(default) is type(value) and isinstance(value, _CONSTANTS) and default == value)
+
+
+_CONSTANTS = (bool, int, float, str, tuple)
 
 
 _UNSET = object()

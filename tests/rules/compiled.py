@@ -24,10 +24,12 @@ class Program:
     def __init__(self, primal: Callable[..., Any], sample: Sample, dtype: Any = None) -> None:
         self.leaves: list[Any] = []
         self.scope: dict[str, Any] = {"np": np, "primal": primal}
-        wrt = range(len(sample.args)) if sample.wrt is None else sample.wrt
+        rule = rule_for(primal)
+        count = len(sample.args) if rule is None or rule.variadic or rule.binder else len(rule.operands)
+        wrt = range(count) if sample.wrt is None else sample.wrt
         self._dtype = dtype
         args = [self._spell(a, i in wrt) for i, a in enumerate(sample.args)]
-        vary = sample.wrt is None and rule_for(primal) is None
+        vary = sample.wrt is None and rule is None
         args += [f"{k}={self._spell(v, vary)}" for k, v in sample.kwargs.items()]
         value = primal(*sample.args, **sample.kwargs)
         rng = np.random.default_rng(11)
@@ -54,7 +56,7 @@ class Program:
             self.leaves.append(value if self._dtype is None else np.asarray(value).astype(self._dtype))
             return f"x{len(self.leaves) - 1}"
         if isinstance(value, _LITERAL):
-            return repr(value)
+            return repr(value).replace("inf", "np.inf") if isinstance(value, float) else repr(value)
         name = f"c{len(self.scope)}"
         self.scope[name] = value
         return name
