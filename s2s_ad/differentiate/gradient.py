@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from s2s_ad.analysis.activity import active_names, flows, owner
+from s2s_ad.analysis.binding import surely_bound
 from s2s_ad.analysis.liveness import Table, live_before, names_read
 from s2s_ad.analysis.recording import Recording
 from s2s_ad.build.program import Built
@@ -144,10 +145,12 @@ def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable
     reverse_body = [*start, *reverse]
     needed = record_names(reverse_body, grads, bar_name, forward, built)
     record = Display("tuple", tuple(Var(n, work.types.get(n, OPAQUE)) for n in needed), OPAQUE)
+    bound = surely_bound(tuple(forward), {p.name for p in built.parameters})
+    holes = [Assign((n,), (Const(None),), note="hole") for n in needed if n not in bound]
     forward_function = Function(
         names.fresh(f"{built.name}_forward"),
         (*_declared(built), *_captured(built)),
-        tuple(forward),
+        (*holes, *forward),
         Display("tuple", (value, record), OPAQUE),
         f"The value of {built.name}, and what its reverse sweep needs.",
     )
