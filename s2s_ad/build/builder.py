@@ -130,6 +130,7 @@ class Builder:
         self.guards: dict[tuple[int, str], Guard] = {}
         self.types: dict[str, Type] = {}
         self.unrolled: tuple[int, ...] = ()
+        self.looping: list[str] = []
         self.unrollable: list[str | None] = []
         self.depth = 0
         self.wrt_argument = False
@@ -199,7 +200,8 @@ class Builder:
         """The identity of a place of the program that makes an object."""
         position = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0))
         where = self.facts.number(("site", self.frame.key, id(self.frame.source), self.unrolled))
-        return f"{where}:{position}:{tag}"
+        number = getattr(node, "number", "")
+        return f"{where}:{position}{number}:{tag}"
 
     def local(self, frame: Any, name: str) -> str:
         """The IR name of an author's name."""
@@ -429,6 +431,10 @@ class Builder:
             self.state.env[key] = lost(value)
         for site, obj in list(self.state.heap.items()):
             self.state.heap[site] = replace(obj, items=tuple(lost(v) for v in obj.items))
+
+    def is_frozen(self, place: Place | None) -> bool:
+        """Whether the object is held by a list of run-time length, or is being looped over."""
+        return place is not None and (place.root in self.state.frozen or place.root in self.looping)
 
     def make_dynamic(self, site: str) -> Restart:
         self.facts.dynamic.add(site)

@@ -446,15 +446,40 @@ def _callable(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
 
 
 def _sorted(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    value = args[0]
-    if isinstance(value, Num) and isinstance(value.type, Array) and not kwargs:
-        return apply(b, np.sort, [value], {})
-    items = containers.items_of(b, value)
-    known = [known_value(v) for v in items]
-    if NOTHING in known or "key" in kwargs:
-        raise b.fail("sorting these is not understood here", "Put them into an array and use np.sort.")
-    backwards = bool(known_value(kwargs.get("reverse", Known(False))))
-    return containers.make_list(b, b.node, [Known(v) for v in sorted(known, reverse=backwards)])
+    from s2s_ad.build.loops import StaticItems, iterate
+
+    value, key, reverse = args[0], kwargs.get("key", Known(None)), kwargs.get("reverse", Known(False))
+    found = None if _is_filter(value) else iterate(b, value)
+    if isinstance(found, StaticItems):
+        ordered = sorted_items(b, found.items, key, reverse)
+        if ordered is not None:
+            return containers.make_list(b, b.node, list(ordered))
+    return _sorted_list(b, value, key, reverse)
+
+
+def sorted_items(b: Builder, items: tuple[Abs, ...], key: Abs, reverse: Abs) -> tuple[Abs, ...] | None:
+    """The items in their order, where it is known when the program is derived."""
+    from s2s_ad.build.calls import call_value
+
+    plain = isinstance(key, Known) and key.value is None
+    state, length = b.state.copy(), len(b.block)
+    ranks = [known_value(v if plain else call_value(b, key, [v], {})) for v in items]
+    if NOTHING not in ranks and known_value(reverse) is not NOTHING:
+        order = sorted(range(len(ranks)), key=ranks.__getitem__, reverse=bool(known_value(reverse)))
+        return tuple(items[k] for k in order)
+    b.state = state
+    del b.block[length:]
+    return None
+
+
+def _sorted_list(b: Builder, value: Abs, key: Abs, reverse: Abs) -> Abs:
+    from s2s_ad.build import run_time_lists
+
+    items = value
+    if not (isinstance(value, Num) and isinstance(value.type, ListOf)):
+        items = run_time_lists.gathered(b, b.node, lambda put: run_time_lists.each(b, b.node, value, put), "to sort")
+    assert isinstance(items, Num)
+    return run_time_lists.sorted_list(b, items, key, reverse, b.node)
 
 
 def _super(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2s_ad.build import builtin_calls, containers, inplace
+from s2s_ad.build import builtin_calls, containers, inplace, run_time_lists
 from s2s_ad.build.methods import array_method, object_method
 from s2s_ad.build.numeric import apply, infer, rule_key
 from s2s_ad.build.type_questions import answered_by_type
@@ -106,14 +106,14 @@ def call_method(b: Builder, receiver: Abs, name: str, args: list[Abs], kwargs: d
         case ObjectRef(site):
             obj = b.state.heap[site]
             if isinstance(obj, ListObject):
-                return containers.list_method(b, receiver, obj, name, args)
+                return containers.list_method(b, receiver, obj, name, args, kwargs)
             if isinstance(obj, DictObject):
                 return containers.dict_method(b, receiver, obj, name, args, kwargs)
             assert isinstance(obj, Instance)
             return call_value(b, attribute(b, receiver, name), args, kwargs)
         case Num():
             if isinstance(receiver.type, containers.ListOf):
-                return containers.dynamic_list_method(b, receiver, name, args)
+                return run_time_lists.method(b, receiver, name, args, kwargs)
             return array_method(b, receiver, name, args, kwargs)
         case Tup(items, cls) if cls is not None:
             if name == "_replace":

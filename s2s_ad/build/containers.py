@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from s2s_ad.build.values import (
@@ -299,19 +300,15 @@ def _repeated(b: Builder, items: list[Abs], count: Abs) -> Num:
     )
 
 
-def _dynamic_operator(b: Builder, op: Any, x: Abs, y: Abs) -> Num:
-    if op is not operator.add:
-        raise b.fail("this operation on a list is not understood", "Write a loop or a comprehension.")
-    exprs = tuple(run_time_list(b, v) for v in (x, y))
-    item: Type | None = None
-    for e in exprs:
-        assert isinstance(e.type, ListOf)
-        if e.type.item is not None:
-            item = e.type.item if item is None else join(item, e.type.item, b.site(b.node))
-    active = varied(x, b.state.heap) or varied(y, b.state.heap)
-    return Num(
-        Call(operator.add, exprs, (), ListOf(item), "op"), origins=frozenset({b.site(b.node, "list")}), varied=active
-    )
+def _dynamic_operator(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
+    from s2s_ad.build import run_time_lists
+
+    if op is operator.add:
+        return run_time_lists.joined(b, [x, y], b.node)
+    if op is operator.mul:
+        items, count = (x, y) if isinstance(x, Num) and isinstance(x.type, ListOf) else (y, x)
+        return run_time_lists.repeated(b, items, count, b.node)
+    raise b.fail("this operation on a list is not understood", "Write a loop or a comprehension.")
 
 
 def run_time_list(b: Builder, value: Abs) -> Expr:
@@ -344,7 +341,14 @@ def _class_of(b: Builder, value: Abs) -> type | None:
 
 
 # -- methods --------------------------------------------------------------------------------------------------------------------
-def list_method(b: Builder, base: ObjectRef, obj: ListObject, name: str, args: list[Abs]) -> Abs:
+def list_method(
+    b: Builder,
+    base: ObjectRef,
+    obj: ListObject,
+    name: str,
+    args: list[Abs],
+    kwargs: Mapping[str, Abs] = MappingProxyType({}),
+) -> Abs:
     items = obj.items
     match name, args:
         case "append", [value]:
@@ -377,8 +381,33 @@ def list_method(b: Builder, base: ObjectRef, obj: ListObject, name: str, args: l
             b.state.heap[base.site] = ListObject(())
         case "copy", []:
             return make_list(b, b.node, list(items))
+        case ("index" | "count" | "remove"), [value]:
+            return _search(b, base, items, name, value)
+        case "sort", []:
+            from s2s_ad.build.builtin_calls import sorted_items
+
+            order = sorted_items(b, items, kwargs.get("key", Known(None)), kwargs.get("reverse", Known(False)))
+            if order is None:
+                raise make_site_dynamic(b, base.site)
+            b.state.heap[base.site] = ListObject(order)
         case _:
             raise b.fail(f"`list.{name}` is not understood here", "Write it with append, pop and indexing.")
+    return Known(None)
+
+
+def _search(b: Builder, base: ObjectRef, items: tuple[Abs, ...], name: str, value: Abs) -> Abs:
+    """`index`, `count` and `remove` of a list whose items are known."""
+    known, key = [known_value(v) for v in items], known_value(value)
+    if NOTHING in known or key is NOTHING:
+        raise make_site_dynamic(b, base.site)
+    if name == "count":
+        return Known(known.count(key))
+    if key not in known:
+        raise b.certain(ValueError, f"{key!r} is not in the list")
+    at = known.index(key)
+    if name == "index":
+        return Known(at)
+    b.state.heap[base.site] = ListObject((*items[:at], *items[at + 1 :]))
     return Known(None)
 
 
@@ -392,37 +421,6 @@ def make_site_dynamic(b: Builder, site: str) -> Exception:
     return Restart()
 
 
-def dynamic_list_method(b: Builder, base: Num, name: str, args: list[Abs]) -> Abs:
-    """A method of a list of run-time length."""
-    if name in ("append", "extend", "pop") and not isinstance(base.expr, Var):
-        raise b.fail(f"`{name}` on a list inside a list is not understood here", "Give the inner list a name first.")
-    type_ = base.type
-    assert isinstance(type_, ListOf)
-    match name, args:
-        case "append", [value]:
-            append(b, base, value)
-            return Known(None)
-        case "extend", [value]:
-            from s2s_ad.build.loops import run_loop
-
-            run_loop(b, b.node, value, lambda item: append(b, current(b, base), item), lambda: None)
-            return Known(None)
-        case "pop", []:
-            assert isinstance(base.expr, Var)
-            item = type_.item
-            if item is None:
-                raise b.fail("nothing was put into this list before it is popped")
-            return popped(b, base, item)
-        case "reverse", [] if isinstance(base.expr, Var):
-            b.emit(Effect(Call(Method("reverse"), (base.expr,), (), OPAQUE, "method:reverse"), b.line))
-            return Known(None)
-        case "copy", []:
-            raise b.fail("copying a list of run-time length is not understood here", "Use a comprehension.")
-    raise b.fail(
-        f"`list.{name}` is not understood for a list of run-time length", "Write it with append, pop and indexing."
-    )
-
-
 def current(b: Builder, base: Num) -> Num:
     """What the list's name holds now (its type may have grown)."""
     assert isinstance(base.expr, Var)
@@ -433,7 +431,7 @@ def current(b: Builder, base: Num) -> Num:
 def append(b: Builder, base: Num, value: Abs) -> None:
     assert isinstance(base.expr, Var) and isinstance(base.type, ListOf)
     expr = run_time_expr(b, value)
-    if base.expr.place is not None and base.expr.place.root in b.state.frozen:
+    if b.is_frozen(base.expr.place):
         raise b.fail("this list was put into another list, and is written here", "Put it there when it is finished.")
     freeze(b, value)
     item = expr.type if base.type.item is None else join(base.type.item, expr.type, b.site(b.node, "append"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 
 
-from s2s_ad.build import containers
+from s2s_ad.build import containers, run_time_lists
 from s2s_ad.build.attributes import attribute
 from s2s_ad.build.calls import call
 from s2s_ad.build.free_names import free_name
@@ -40,7 +40,7 @@ from s2s_ad.errors import CertainError
 from s2s_ad.ir.nodes import Call, Choice, Const, Expr, If, Index, Lazy, Raise, Slice, Stmt, Text, all_assigned, all_statements, variables
 from s2s_ad.ir.nodes import Append as AppendStmt
 from s2s_ad.ir.nodes import Store as StoreStmt
-from s2s_ad.ir.types import BOOL, INT, OPAQUE, Opaque, Scalar, Type, is_inexact, join
+from s2s_ad.ir.types import BOOL, INT, OPAQUE, ListOf, Opaque, Scalar, Type, is_inexact, join
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -536,6 +536,8 @@ def subscript(b: Builder, base: Abs, slice_: ast.expr) -> Abs:
     if len(b.block) > start:
         base = settle(b, [base], start, [slice_])[0]  # type: ignore[assignment]
     assert isinstance(base, Num)
+    if isinstance(base.type, ListOf) and isinstance(items[0], slice):
+        return run_time_lists.list_slice(b, base, [items[0].start, items[0].stop, items[0].step], slice_)
     return index(b, base, items, single)
 
 

@@ -384,8 +384,7 @@ def _each(
     for name in names:
         b.save_before_rebinding(name, Const(0, INT))
     assert isinstance(source.expr, Var)
-    if source.expr.place is not None:
-        b.state.frozen |= {source.expr.place.root}
+    b.looping.append(source.expr.place.root if source.expr.place is not None else source.expr.name)
 
     def run() -> None:
         values = [
@@ -399,7 +398,10 @@ def _each(
     def make(block: tuple[Stmt, ...], line: int) -> Stmt:
         return For(names, types, Each(source.expr), block, _flag(b, stop), line=line)
 
-    fix(b, node, run, make, set(names))
+    try:
+        fix(b, node, run, make, set(names))
+    finally:
+        b.looping.pop()
 
 
 def _target_names(node: ast.AST, count: int) -> list[str | None]:
@@ -511,6 +513,7 @@ def _unroll_instead(b: Builder) -> None:
     site = b.unrollable[-1] if b.unrollable else None
     if site is not None:
         b.facts.unrolled.add(site)
+        b.facts.dynamic.clear()
         b.names.reset()
         raise Restart
 

@@ -380,7 +380,7 @@ def store(b: Builder, base: Num, items: list[Any], value: Abs, op: Any, single: 
         place = view_place(b, base.expr)
     if place is None:
         raise b.fail("this array is written in place, but which array it is, is not known", kind=AliasingError)
-    if place.root in b.state.frozen:
+    if b.is_frozen(place):
         raise b.fail(
             "an array (or list) is written here that a list of run-time length holds, too",
             "Put a copy into the list: items.append(x.copy()).",

@@ -24,11 +24,13 @@ from s2s_ad.ir.nodes import (
     Call,
     Const,
     Display,
+    Effect,
     Expr,
     For,
     If,
     Index,
     Place,
+    PopLast,
     Range,
     Slice,
     Stmt,
@@ -149,7 +151,7 @@ class Preparer:
     def disturbed(self, expr: Expr, changes: set[str], block: Block) -> bool:
         if any(v.name in changes for v in variables(expr)):
             return True
-        stores = any(isinstance(s, Store | Append) for s in all_statements(block))
+        stores = any(isinstance(s, Store | Append | PopLast | Effect) for s in all_statements(block))
         return stores and any(isinstance(e, Index) or isinstance(e.type, Array | ListOf) for e in walk(expr))
 
     def loop(self, stmt: For) -> Stmt:
