@@ -55,7 +55,7 @@ from s2s_ad.ir.nodes import (
     place_variables,
     variables,
 )
-from s2s_ad.ir.types import OPAQUE, Array, ListOf, TupleOf, Type, Unknown
+from s2s_ad.ir.types import OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, join
 
 
 class Restart(Exception):
@@ -129,6 +129,8 @@ class Builder:
         self.captured: dict[tuple[int, str], Abs] = {}
         self.guards: dict[tuple[int, str], Guard] = {}
         self.types: dict[str, Type] = {}
+        self.kinds: dict[str, Any] = {}
+        self.kind_names: dict[tuple[Any, str, Any], str] = {}
         self.unrolled: tuple[int, ...] = ()
         self.looping: list[str] = []
         self.unrollable: list[str | None] = []
@@ -202,6 +204,19 @@ class Builder:
         where = self.facts.number(("site", self.frame.key, id(self.frame.source), self.unrolled))
         number = getattr(node, "number", "")
         return f"{where}:{position}{number}:{tag}"
+
+    def local_for(self, frame: Any, name: str, type_: Type) -> str:
+        """The IR name of an author's name for values of one kind: another kind gets a name of its own."""
+        first = self.local(frame, name)
+        kind = kind_of(type_)
+        known = self.kinds.setdefault(first, kind)
+        if known == kind:
+            return first
+        key = (frame, name, kind)
+        if key not in self.kind_names:
+            self.kind_names[key] = self.names.fresh(name)
+            self.kinds[self.kind_names[key]] = kind
+        return self.kind_names[key]
 
     def local(self, frame: Any, name: str) -> str:
         """The IR name of an author's name."""
@@ -305,7 +320,8 @@ class Builder:
             from s2s_ad.build.numeric import view_place
 
             place = view_place(self, value.expr) or Place(name)
-        self.types[name] = type_
+        known = self.types.get(name)
+        self.types[name] = type_ if known is None else join(known, type_, name) or type_
         self.state.frozen -= {name}
         self.state.detached.pop(name, None)
         return replace(value, expr=Var(name, type_, place), unsure=False)
@@ -317,15 +333,15 @@ class Builder:
             case Num(expr) if self.in_rule and is_atom(expr):
                 self.state.env[frame, name] = value
             case Num():
-                target = self.local(frame, name)
+                target = self.local_for(frame, name, value.type)
                 if isinstance(value.expr, Var) and value.expr.name == target:
                     self.state.env[frame, name] = value
                     return
                 self.state.env[frame, name] = self.bind(target, value)
             case Known(v) if is_number(v):
-                target = self.local(frame, name)
                 literal = leaf_expr(value)
                 assert literal is not None
+                target = self.local_for(frame, name, literal.type)
                 self.state.env[frame, name] = replace(self.bind(target, Num(literal)), known=v)
             case Tup(items, cls, whole):
                 if whole is not None and not isinstance(whole, Var):
@@ -338,7 +354,7 @@ class Builder:
     def assign_parallel(self, names: list[str], values: list[Num], node: ast.AST) -> None:
         """`a, b = b, a`: all values are read before any name is given one."""
         frame = self.frame.key
-        targets = [self.local(frame, name) for name in names]
+        targets = [self.local_for(frame, name, v.type) for name, v in zip(names, values, strict=True)]
         own = set(targets)
         for target, value in zip(targets, values, strict=True):
             self.save_before_rebinding(target, value.expr, inside=own)
@@ -353,7 +369,11 @@ class Builder:
 
     def save_before_rebinding(self, name: str, value: Expr, inside: set[str] | None = None) -> Expr:
         """Names, containers and access paths that still mean the old value of `name` get a name of their own for it."""
-        own = {key for key in self.state.env if self.local_names.get(key) == name}
+        own = {
+            key
+            for key, v in self.state.env.items()
+            if self.local_names.get(key) == name or (isinstance(v, Num) and self.kind_names.get((*key, kind_of(v.type))) == name)
+        }
         users = [key for key, v in self.state.env.items() if key not in own and _mentions(v, name, self.state)]
         heap_users = [site for site, obj in self.state.heap.items() if any(_holds(v, name) for v in obj.items)]
         mentions_value = any(
@@ -383,9 +403,9 @@ class Builder:
         return rename_expr(value, name, new) if mentions_value and inside is None else value
 
     def find_var(self, name: str) -> Var | None:
-        for key, value in self.state.env.items():
-            if self.local_names.get(key) == name and isinstance(value, Num) and isinstance(value.expr, Var):
-                return value.expr if value.expr.name == name else None
+        for value in self.state.env.values():
+            if isinstance(value, Num) and isinstance(value.expr, Var) and value.expr.name == name:
+                return value.expr
         for obj in [*self.state.env.values(), *(v for o in self.state.heap.values() for v in o.items)]:
             for var in _vars_of(obj):
                 if var.name == name:
@@ -439,6 +459,16 @@ class Builder:
     def make_dynamic(self, site: str) -> Restart:
         self.facts.dynamic.add(site)
         return Restart()
+
+
+def kind_of(type_: Type) -> Any:
+    """What decides the shape of a cotangent: values of one kind may share a name."""
+    match type_:
+        case Array(dtype, dims):
+            return ("array", dtype.kind if dtype.kind in "fc" else "i", dtype.itemsize, len(dims))
+        case Scalar():
+            return "number"
+    return type(type_).__name__
 
 
 def _leads_to(var: Var, roots: set[str]) -> bool:

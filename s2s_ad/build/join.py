@@ -111,7 +111,7 @@ class Joiner:
         known = xn.known if xn.known is not NOTHING and _same(xn.known, yn.known) else NOTHING
         unsure = xn.unsure or yn.unsure
         origins = xn.origins | yn.origins
-        target = self._target(xn, yn, name)
+        target = self._target(xn, yn, name, type_)
         place = self._place(xn, yn, target, type_, origins, name)
         if isinstance(place, Poison):
             return place
@@ -121,11 +121,16 @@ class Joiner:
         self.b.types[target] = type_
         return Num(Var(target, type_, place), known, origins, unsure, xn.varied or yn.varied)
 
-    def _target(self, x: Num, y: Num, name: str) -> str:
+    def _target(self, x: Num, y: Num, name: str, type_: Type) -> str:
         if isinstance(x.expr, Var) and isinstance(y.expr, Var) and x.expr.name == y.expr.name:
             return x.expr.name
-        key = ("join", self.site, name)
-        own = set(self.b.local_names.values())
+        from s2s_ad.build.builder import kind_of
+
+        kind = kind_of(type_)
+        key = ("join", self.site, name, kind)
+        kinds = self.b.kinds
+        own = {n for n in self.b.local_names.values() if kinds.get(n, kind) == kind}
+        own |= {n for n in self.b.kind_names.values() if kinds.get(n) == kind}
         for value in (x, y):
             if isinstance(value.expr, Var) and (value.expr.name == name or value.expr.name in own) and name == value.expr.name:
                 return value.expr.name
@@ -133,6 +138,7 @@ class Joiner:
             return name
         if key not in self.b.temps:
             self.b.temps[key] = self.b.names.fresh(name.strip("#") or "t")
+            kinds[self.b.temps[key]] = kind
         return self.b.temps[key]
 
     def _type(self, x: Abs, y: Abs, tx: Type, ty: Type) -> Type | None:

@@ -406,7 +406,7 @@ def _each(
 
 def _target_names(node: ast.AST, count: int) -> list[str | None]:
     """The author's names for the parts of each item, if the target is that simple."""
-    target = getattr(node, "target", None)
+    target = node.target if isinstance(node, ast.For | ast.comprehension) else None
     if isinstance(target, ast.Name) and count == 1:
         return [target.id]
     if isinstance(target, ast.Tuple) and len(target.elts) == count and all(isinstance(e, ast.Name) for e in target.elts):

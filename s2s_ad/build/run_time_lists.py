@@ -149,8 +149,9 @@ class _Numbered(ast.AST):
         key = (id(node), k)
         if key not in cls._kept:
             made = super().__new__(cls)
-            ast.copy_location(made, node)  # type: ignore[type-var]
-            made.node, made.number = node, f".{k}"  # type: ignore[attr-defined]
+            for attribute in ("lineno", "col_offset", "end_lineno", "end_col_offset"):
+                setattr(made, attribute, getattr(node, attribute, 0))
+            made.node, made.number = node, f"{getattr(node, 'number', '')}.{k}"  # type: ignore[attr-defined]
             cls._kept[key] = made
         return cls._kept[key]
 
