@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[k]) for k in (1, 2)]
 
-from fuzz.generate import Program, generate
-from fuzz.shrink import shrink
-from fuzz.verdict import Verdict, judge
+from fuzz.generate import Program, generate  # noqa: E402
+from fuzz.shrink import shrink  # noqa: E402
+from fuzz.verdict import Verdict, judge  # noqa: E402
 
 
 @dataclass
@@ -33,8 +33,8 @@ class Report:
 
     def add(self, program: Program, verdict: Verdict) -> None:
         self.counts[verdict.kind] += 1
-        if verdict.kind not in ("agree", "wrong"):
-            self.reasons[f"{verdict.kind:9s} {verdict.reason[:150]}"] += 1
+        if verdict.kind != "agree":
+            self.reasons[verdict.group()] += 1
         if verdict.bad or verdict.kind == "refused":
             self.failures.append((program, verdict))
 
@@ -76,7 +76,7 @@ def save(report: Report, folder: Path, shorten: bool, each: int = 2) -> None:
     for program, verdict in sorted(report.failures, key=lambda item: len(item[0].text)):
         group = verdict.group()
         seen[group] += 1
-        if seen[group] > (6 if verdict.kind == "wrong" else each):
+        if seen[group] > each:
             continue
         text = program.text
         if shorten:

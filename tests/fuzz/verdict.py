@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import itertools
+import re
 import shutil
 import signal
 import tempfile
@@ -38,7 +39,7 @@ class Verdict:
 
     def group(self) -> str:
         """What counts as the same failure while a program shrinks."""
-        return self.kind if self.kind == "wrong" else f"{self.kind}: {self.reason[:60]}"
+        return f"{self.kind}: {re.sub(r'[-+.0-9e]+|`[^`]*`', '#', self.reason)[:90]}"
 
 
 class TimeOut(Exception):
