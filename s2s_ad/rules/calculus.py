@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from s2s_ad.rules.axes import sides, span
-from s2s_ad.rules.joins import portion
+from s2s_ad.rules.joins import first_of, rest_of
 from s2s_ad.rules.registry import adjoint_of, composite
 from s2s_ad.rules.samples import call, calls
 
@@ -47,8 +47,7 @@ def diff(a, n=1, axis=-1, prepend=np._NoValue, append=np._NoValue):
     if append is not np._NoValue:
         a = np.concatenate([a, beside(append, a, axis)], axis=axis)
     for _ in span(0, n):
-        size = a.shape[axis]
-        a = portion(a, 1, size, axis) - portion(a, 0, size - 1, axis)
+        a = rest_of(a, 1, axis) - first_of(a, -1, axis)
     return a
 
 
@@ -77,7 +76,7 @@ def slope_along(f, spacing, axis, edge_order):
     """Central differences along one axis, one-sided at its ends; `spacing` is a number or the places themselves."""
     rows = np.moveaxis(f, axis, -1)
     n = rows.shape[-1]
-    h = np.full(n - 1, spacing) if np.ndim(spacing) == 0 else spacing[1:] - spacing[:-1]
+    h = np.full(n - 1, spacing) if isinstance(spacing, int | float) else spacing[1:] - spacing[:-1]
     step = (rows[..., 1:] - rows[..., :-1]) / h
     before, after = h[:-1], h[1:]
     inner = (step[..., :-1] * after + step[..., 1:] * before) / (before + after)
@@ -111,7 +110,7 @@ def gradient(f, *varargs, axis=None, edge_order=1):
     else:
         axes = axis if isinstance(axis, tuple) else (axis,)
     spacings = varargs if len(varargs) == len(axes) else tuple([varargs[0] if varargs else 1.0 for _ in axes])
-    slopes = [slope_along(f, spacings[k], axis_k, edge_order) for k, axis_k in enumerate(axes)]
+    slopes = [slope_along(f, spacings[k], axes[k], edge_order) for k in span(0, len(axes))]
     if len(axes) == 1:
         return slopes[0]
     return tuple(slopes)
@@ -134,14 +133,13 @@ def gradient(f, *varargs, axis=None, edge_order=1):
     ),
 )
 def trapezoid(y, x=None, dx=1.0, axis=-1):
-    n = y.shape[axis]
-    middle = 0.5 * (portion(y, 1, n, axis) + portion(y, 0, n - 1, axis))
+    middle = 0.5 * (rest_of(y, 1, axis) + first_of(y, -1, axis))
     if x is None:
         return dx * np.sum(middle, axis=axis)
     if x.ndim == 1:
         step = np.reshape(x[1:] - x[:-1], sides(axis, y.ndim))
     else:
-        step = portion(x, 1, n, axis) - portion(x, 0, n - 1, axis)
+        step = rest_of(x, 1, axis) - first_of(x, -1, axis)
     return np.sum(step * middle, axis=axis)
 
 

@@ -52,7 +52,7 @@ def bounds_of(a, range):
             call(d.floats(5)),
             call(d.floats(5), 4),
             call(d.floats(2, 3), 3, (0.0, 2.0)),
-            call(d.floats(3), [0.0, 1.0, 3.0]),
+            call(d.floats(6), 2, (0.1, 2.5), wrt=(0,)),
             call(np.full(3, 1.5), 2, smooth=False),
         ]
     ),
@@ -60,7 +60,7 @@ def bounds_of(a, range):
 def histogram_bin_edges(a, bins=10, range=None, weights=None):
     if isinstance(bins, str):
         return refuse(f"np.histogram_bin_edges with bins={bins!r}", "Give the number of bins, or their edges.")
-    if np.ndim(bins) == 1:
+    if not isinstance(bins, int):
         return np.asarray(bins)
     low, high = bounds_of(a, range)
     return np.linspace(low, high, bins + 1)
@@ -86,7 +86,7 @@ def counts(where, within, weights, size):
             call(d.floats(6), 3),
             call(d.floats(6), 3, (0.0, 1.5)),
             call(d.floats(6), 3, weights=d.floats(6)),
-            call(d.floats(6), [0.0, 1.0, 3.0], weights=d.floats(6), density=True),
+            call(d.floats(6), np.array([0.0, 1.0, 3.0]), weights=d.floats(6), density=True),
             call(d.floats(2, 3), 2, density=True),
         ]
     ),

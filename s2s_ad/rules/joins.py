@@ -23,6 +23,38 @@ def portion(z, start, stop, axis):
     return np.moveaxis(np.moveaxis(z, axis, 0)[start:stop], 0, axis)
 
 
+def first_of(z, stop, axis):
+    """The entries up to `stop` along `axis`."""
+    if axis == 0:
+        return z[:stop]
+    if axis == 1:
+        return z[:, :stop]
+    if axis == -1:
+        return z[..., :stop]
+    return np.moveaxis(np.moveaxis(z, axis, 0)[:stop], 0, axis)
+
+
+def rest_of(z, start, axis):
+    """The entries from `start` along `axis`."""
+    if axis == 0:
+        return z[start:]
+    if axis == 1:
+        return z[:, start:]
+    if axis == -1:
+        return z[..., start:]
+    return np.moveaxis(np.moveaxis(z, axis, 0)[start:], 0, axis)
+
+
+def cut(z, bounds, axis):
+    """`z` between its start, the bounds, and its end: one part more than bounds."""
+    if len(bounds) == 0:
+        return (z,)
+    parts = (first_of(z, bounds[0], axis),)
+    for k in span(1, len(bounds)):
+        parts = (*parts, portion(z, bounds[k - 1], bounds[k], axis))
+    return (*parts, rest_of(z, bounds[-1], axis))
+
+
 def layer(z, k, axis):
     """The entries at `k` along `axis`."""
     if axis == 0:
@@ -32,6 +64,16 @@ def layer(z, k, axis):
     if axis == -1:
         return z[..., k]
     return np.moveaxis(z, axis, 0)[k]
+
+
+def sums_of(sizes):
+    """The running sums."""
+    if len(sizes) < 2:
+        return sizes
+    if len(sizes) > 4:
+        return np.cumsum(sizes)
+    before = sums_of(sizes[:-1])
+    return (*before, before[-1] + sizes[-1])
 
 
 @adjoint_of(
@@ -51,16 +93,16 @@ def layer(z, k, axis):
     ),
 )
 def concatenate(xs, y, y_bar, axis=0, dtype=None):
-    parts = ()
-    stop = 0
-    for x in xs:
-        start = stop
-        if axis is None:
-            stop = start + x.size
-            parts = (*parts, y_bar[start:stop].reshape(x.shape))
-        else:
-            stop = start + x.shape[axis]
-            parts = (*parts, portion(y_bar, start, stop, axis))
+    if len(xs) == 1:
+        return (y_bar.reshape(xs[0].shape),)
+    at = 0 if axis is None else axis
+    ends = sums_of(tuple([x.size if axis is None else x.shape[axis] for x in xs[:-1]]))
+    parts = (first_of(y_bar, ends[0], at),)
+    for k in span(1, len(xs) - 1):
+        parts = (*parts, portion(y_bar, ends[k - 1], ends[k], at))
+    parts = (*parts, rest_of(y_bar, ends[-1], at))
+    if axis is None:
+        return tuple([part.reshape(x.shape) for part, x in zip(parts, xs, strict=True)])
     return parts
 
 
@@ -187,12 +229,10 @@ def block(arrays):
     ),
 )
 def split(ary, indices_or_sections, axis=0):
-    n = ary.shape[axis]
     if isinstance(indices_or_sections, int):
-        size = n // indices_or_sections
-        return [portion(ary, k * size, (k + 1) * size, axis) for k in span(0, indices_or_sections)]
-    bounds = [0, *indices_or_sections, n]
-    return [portion(ary, bounds[k], bounds[k + 1], axis) for k in span(0, len(bounds) - 1)]
+        size = ary.shape[axis] // indices_or_sections
+        return list(cut(ary, tuple([k * size for k in span(1, indices_or_sections)]), axis))
+    return list(cut(ary, indices_or_sections, axis))
 
 
 @composite(

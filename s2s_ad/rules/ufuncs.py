@@ -57,7 +57,7 @@ reductions = calls(
         call(d.floats(2, 3), axis=1),
         call(d.floats(2, 3), axis=None),
         call(d.floats(2, 3, 2), (0, 2), keepdims=True),
-        call(d.floats(2, 3), 0, initial=0.5),
+        call(d.floats(2, 3), 0, initial=0.5, wrt=(0,)),
     ]
 )
 
