@@ -16,9 +16,10 @@ from dataclasses import replace
 from typing import Any
 
 from s2s_ad.analysis.liveness import Table, live_before, names_read
+from s2s_ad.analysis.memory import written_names
 from s2s_ad.build.program import Built
 from s2s_ad.build.values import Abs, DictObject, Instance, ListObject, Num, ObjectRef, Tup
-from s2s_ad.differentiate.forward_statements import Eager, ForwardSweep, Prepared, varied_names, written_names
+from s2s_ad.differentiate.forward_statements import Eager, ForwardSweep, Prepared, varied_names
 from s2s_ad.differentiate.gradient import Adjoint, _captured, _declared, kept_value, numbers
 from s2s_ad.differentiate.inline_rule import Inliner
 from s2s_ad.errors import SignatureError
@@ -68,7 +69,7 @@ def swept(
     eager: set[str] = set()
     while True:
         sweep = ForwardSweep(names, Inliner(names), types, varied, dots, leaves, live)
-        sweep.buffers = written_names(body, varied)
+        sweep.buffers = written_names(body) & varied
         sweep.eager = eager
         sweep.bound = {p.name for p in built.parameters}
         try:

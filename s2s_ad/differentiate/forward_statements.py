@@ -17,7 +17,7 @@ import numpy as np
 
 from s2s_ad.analysis.activity import active_names, owner
 from s2s_ad.analysis.liveness import Table
-from s2s_ad.build.numeric import MAYBE_VIEWS, VIEWS
+from s2s_ad.analysis.memory import in_list
 from s2s_ad.differentiate.bars import is_fresh, zero_type
 from s2s_ad.differentiate.forward_expr import ExpressionTangent, zeros_of
 from s2s_ad.differentiate.inline_rule import Inliner
@@ -332,7 +332,7 @@ class ForwardSweep:
         g = self.expressions.small(value)
         if g is None:
             g = self.zero_item(stmt)
-        elif isinstance(stmt.target, Index) and not isinstance(stmt.target.type, Scalar) and _in_list(stmt.target):
+        elif isinstance(stmt.target, Index) and not isinstance(stmt.target.type, Scalar) and in_list(stmt.target):
             g = self.own(value, self.expressions.spread(g, value))
         self.emit(Store(target, simplify(g)))
         self.emit(stmt)
@@ -360,7 +360,7 @@ class ForwardSweep:
         return True
 
     def zero_item(self, stmt: Store) -> Expr:
-        if _in_list(stmt.target):
+        if in_list(stmt.target):
             return zeros_of(stmt.value)
         return number(0.0)
 
@@ -468,64 +468,3 @@ def _marked(target: Expr) -> Expr:
         case Index(base):
             return replace(target, base=_marked(base), place=None)
     return target
-
-
-def _in_list(target: Expr) -> bool:
-    """Whether a store replaces an item of a list."""
-    return isinstance(target, Index) and isinstance(target.base.type, ListOf | TupleOf)
-
-
-def written_names(block: Block, varied: set[str]) -> set[str]:
-    """The names of arrays that are written in place somewhere, and all that may share memory with them."""
-    groups: dict[str, set[str]] = {}
-
-    def joined(a: str, b: str) -> None:
-        if a in groups and b in groups and groups[a] is groups[b]:
-            return
-        both = groups.get(a, {a}) | groups.get(b, {b})
-        for name in both:
-            groups[name] = both
-
-    written: set[str] = set()
-    for stmt in all_statements(block):
-        match stmt:
-            case Assign(targets, values):
-                for target, value in zip(targets, values, strict=True):
-                    for name in _shared(value):
-                        joined(target, name)
-            case MoveRoot(new, old):
-                joined(new, old)
-            case Store(target, value) | Append(target, value):
-                root = _base(target)
-                written |= {n for n in (root, owner(target)) if n is not None}
-                for name in _shared(value) if isinstance(stmt, Append) or _in_list(target) else ():
-                    joined(root or "", name)
-            case PopLast(targets, source):
-                for target_name in targets:
-                    joined(target_name, source.name)
-            case For(targets, iter=Each(items)):
-                for target_name in targets:
-                    for name in _shared(items):
-                        joined(target_name, name)
-    return {n for w in written for n in groups.get(w, {w})} & varied
-
-
-def _shared(value: Expr) -> list[str]:
-    """The names whose memory a value may share."""
-    match value:
-        case Var(name, type_):
-            found = [] if isinstance(type_, Scalar) else [name]
-            return found + [n for n in [owner(value)] if n and found]
-        case Index(base, type=type_):
-            return [] if isinstance(type_, Scalar) else _shared(base)
-        case Display(_, items):
-            return [n for item in items for n in _shared(item)]
-        case Call(fn, args) if fn in VIEWS or fn in MAYBE_VIEWS or fn in (list, tuple):
-            return [n for a in args[:1] for n in _shared(a)]
-    return []
-
-
-def _base(expr: Expr) -> str | None:
-    while isinstance(expr, Index):
-        expr = expr.base
-    return expr.name if isinstance(expr, Var) else None

@@ -14,6 +14,7 @@ import numpy as np
 
 from s2s_ad.analysis.activity import active_names, flows, owner
 from s2s_ad.analysis.binding import surely_bound
+from s2s_ad.analysis.memory import memory_groups
 from s2s_ad.analysis.liveness import Table, live_before, names_read
 from s2s_ad.analysis.recording import Recording
 from s2s_ad.build.program import Built
@@ -33,21 +34,26 @@ from s2s_ad.differentiate.inline_rule import Inliner
 from s2s_ad.differentiate.prepare import Preparer, counted
 from s2s_ad.differentiate.reverse import Sweep
 from s2s_ad.errors import SignatureError
+from s2s_ad.rules.runtime import private
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import (
+    Append,
     Assign,
     Block,
     Call,
     Comment,
     Const,
     Display,
+    Effect,
     Expr,
     Function,
     Index,
     Parameter,
     Stmt,
+    Store,
     Var,
     all_assigned,
+    all_statements,
     number,
 )
 from s2s_ad.ir.types import FLOAT, INT, OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, is_inexact
@@ -99,9 +105,8 @@ def gradient(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Cal
         _check_scalar(built, result)
     seeds = {key: Bar(bar_name, FLOAT, True) for key, _ in work.seeds}
     start = _seeded(seeds, work, names)
-    sweep, forward, reverse = sweeps(work, seeds, source_line, optimize)
+    grads, forward, reverse = sweeps(work, seeds, source_line, optimize)
     reverse = [*start, *reverse]
-    grads = tuple(gradient_of(built, sweep, w, reverse) for w in wrt)
     value = work.value if work.aux is None else Display("tuple", (work.value, work.aux), OPAQUE)
     value = kept_value(value, forward, reverse, names)
     body: list[Stmt] = [Comment("# forward sweep"), *forward, Comment("# reverse sweep"), *reverse]
@@ -138,10 +143,9 @@ def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable
             start.append(Assign((seeds[key].name,), (_plus(seeds[key].var, Var(name, zero_type(type_))),)))
         else:
             seeds[key] = Bar(name, zero_type(type_), False)
-    sweep, forward, reverse = sweeps(work, seeds, source_line, optimize)
-    grads = tuple(gradient_of(built, sweep, w, reverse) for w in wrt)
+    grads, forward, reverse = sweeps(work, seeds, source_line, optimize)
     value = work.value if work.aux is None else Display("tuple", (work.value, work.aux), OPAQUE)
-    value = safe_value(value, sweep)
+    value = kept_value(value, forward, reverse, names)
     reverse_body = [*start, *reverse]
     needed = record_names(reverse_body, grads, bar_name, forward, built)
     record = Display("tuple", tuple(Var(n, work.types.get(n, OPAQUE)) for n in needed), OPAQUE)
@@ -155,7 +159,7 @@ def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable
         f"The value of {built.name}, and what its reverse sweep needs.",
     )
     unpack = [] if not needed else [Assign(tuple(needed), tuple(Index(Var("record", OPAQUE), (number(k),), OPAQUE) for k in range(len(needed))))]
-    copies = [s for n in needed if (s := _private(n, reverse_body, work.types)) is not None]
+    copies = private_copies(needed, forward, reverse_body, work.types)
     reverse_function = Function(
         names.fresh(f"{built.name}_reverse"),
         (Parameter("record", OPAQUE), Parameter(bar_name, OPAQUE)),
@@ -184,9 +188,29 @@ def record_names(body: list[Stmt], grads: tuple[Expr, ...], bar: str, forward: l
     return sorted(n for n in live if n in known and n != bar)
 
 
+def private_copies(needed: list[str], forward: list[Stmt], body: list[Stmt], types: dict[str, Type]) -> list[Stmt]:
+    """Copies of what the reverse half consumes or overwrites; arrays that share memory are copied together."""
+    groups = memory_groups(tuple(forward))
+    copies: list[Stmt] = []
+    done: set[str] = set()
+    for name in needed:
+        own = _private(name, body, types)
+        if own is None or name in done:
+            continue
+        together = tuple(n for n in needed if n in groups.get(name, {name}) and n not in done)
+        done |= set(together)
+        if len(together) == 1:
+            copies.append(own)
+            continue
+        values = tuple(Var(n, types.get(n, OPAQUE)) for n in together)
+        parts = Call(private, values, (), TupleOf(tuple(v.type for v in values)))
+        copies.append(Assign(together, tuple(Index(parts, (number(k),), v.type) for k, v in enumerate(values))))
+    return copies
+
+
 def _private(name: str, body: list[Stmt], types: dict[str, Type]) -> Stmt | None:
     """A copy of what the reverse half consumes or overwrites in place."""
-    from s2s_ad.ir.nodes import Append, Effect, PopLast, Store, all_statements, base_name
+    from s2s_ad.ir.nodes import PopLast, base_name
 
     for stmt in all_statements(tuple(body)):
         match stmt:
@@ -298,7 +322,7 @@ def seed_paths(built: Built, work: Work, has_aux: bool) -> list[tuple[Callable[[
 
 def sweeps(
     work: Work, seeds: dict[str, Bar], source_line: Callable[[int], str], optimize: bool
-) -> tuple[Sweep, list[Stmt], list[Stmt]]:
+) -> tuple[tuple[Expr, ...], list[Stmt], list[Stmt]]:
     names, types = work.names, work.types
     result = set(seeds)
     body = counted(work.body, names, types)
@@ -306,7 +330,8 @@ def sweeps(
     preparer = Preparer(names, active, types, Inliner(names))
     body = preparer.block(body)
     active = set(active_names(body, work.leaves, result))
-    sweep = Sweep(names, active, types)
+    written = {owner(s.target) for s in all_statements(body) if isinstance(s, Store | Append)}
+    sweep = Sweep(names, active, types, frozenset(n for n in written if n is not None))
     sweep.bars.bar_names |= {k: b.name for k, b in seeds.items()}
     sweep.bars.state = {k: b for k, b in seeds.items() if k in active}
     nodes = sweep.block(body)
@@ -315,15 +340,16 @@ def sweeps(
     final = names_read(work.value) | (names_read(work.aux) if work.aux is not None else set())
     tables: Table = {}
     live_before(body, final, tables)
+    tail: list[Stmt] = []
+    grads = tuple(gradient_of(work.built, sweep, w, tail) for w in work.wrt)
     recording = Recording(primal, tables)
-    ended = recording.block(nodes, frozenset())
-    _ = ended
+    recording.block(nodes, frozenset(recording.uses([*tail, Effect(Display("tuple", grads, OPAQUE))])))
     assembler = Assembler(names, types, recording, source_line, parameters)
     forward = assembler.forward(nodes)
-    reverse = assembler.reverse(nodes)
+    reverse = [*assembler.reverse(nodes), *tail]
     tapes: list[Stmt] = [Assign((t.name,), (Display("list", (), ListOf(t.item)),), note="tape") for t in assembler.tapes]
     holes: list[Stmt] = [Assign((n,), (Const(None),), note="hole") for n in assembler.undefined]
-    return sweep, [*tapes, *holes, *forward], reverse
+    return grads, [*tapes, *holes, *forward], reverse
 
 
 def gradient_of(built: Built, sweep: Sweep, name: str, out: list[Stmt]) -> Expr:
@@ -407,7 +433,7 @@ def _seeded(seeds: dict[str, Bar], work: Work, names: Names) -> list[Stmt]:
 
 def kept_value(value: Expr, forward: list[Stmt], reverse: list[Stmt], names: Names) -> Expr:
     """What is returned, safe from a reverse sweep that restores names and arrays, and never the caller's own array."""
-    from s2s_ad.ir.nodes import Store, all_statements, variables
+    from s2s_ad.ir.nodes import variables
 
     changed = all_assigned(tuple(reverse))
     stores = any(isinstance(s, Store) for s in all_statements(tuple(reverse)))
@@ -440,20 +466,8 @@ def kept_value(value: Expr, forward: list[Stmt], reverse: list[Stmt], names: Nam
 def _is_new(name: str, forward: list[Stmt]) -> bool:
     """Whether a name is assigned in the forward sweep by an expression that makes a new array."""
     from s2s_ad.differentiate.bars import is_fresh
-    from s2s_ad.ir.nodes import all_statements
-
     found = [v for s in all_statements(tuple(forward)) if isinstance(s, Assign) for t, v in zip(s.targets, s.values, strict=True) if t == name]
     return bool(found) and all(is_fresh(v) for v in found)
-
-
-def safe_value(value: Expr, sweep: Sweep) -> Expr:
-    """An array that is returned must not be one that the reverse sweep restores, or the caller's own."""
-    match value:
-        case Var(type=Array() | Unknown()):
-            return Call(np.copy, (value,), (), value.type, "method:copy") if isinstance(value.type, Array) else value
-        case Display(kind, items) if kind in ("tuple", "list"):
-            return replace(value, items=tuple(safe_value(i, sweep) for i in items))
-    return value
 
 
 def _check_scalar(built: Built, result: Expr) -> None:

@@ -38,6 +38,26 @@ def add_lists(a: Any, b: Any) -> Any:
     return a + b
 
 
+def private(*values: Any) -> tuple[Any, ...]:
+    """Copies of the values, whose arrays share memory with one another as the originals do."""
+    owners: dict[int, Any] = {}
+
+    def copied(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return type(value)(map(copied, value))
+        if not isinstance(value, np.ndarray):
+            return value
+        owner = value
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        if id(owner) not in owners:
+            owners[id(owner)] = owner.ravel(order="K").copy()
+        start = value.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+        return np.ndarray(value.shape, value.dtype, owners[id(owner)], start, value.strides)
+
+    return tuple(map(copied, values))
+
+
 def instance(cls: Any, fields: dict[str, Any]) -> Any:
     """An object of class `cls` with the given attributes; its constructor is not run."""
     made = object.__new__(cls)
