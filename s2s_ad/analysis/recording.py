@@ -161,6 +161,8 @@ class Recording:
         return need | more
 
     def assign(self, node: Node, stmt: Assign, need: Need) -> Need:
+        if stmt.note == "leaf":
+            return frozenset(r for r in need if r[1] not in stmt.targets)
         if stmt.note == "swap":
             return self.swap(node, stmt, need)
         need = self._with(need, self.uses(node.after, post=False) | self.uses(node.post, post=False))

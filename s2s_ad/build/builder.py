@@ -214,7 +214,7 @@ class Builder:
             return first
         key = (frame, name, kind)
         if key not in self.kind_names:
-            self.kind_names[key] = self.names.fresh(name)
+            self.kind_names[key] = self.names.fresh(first)
             self.kinds[self.kind_names[key]] = kind
         return self.kind_names[key]
 

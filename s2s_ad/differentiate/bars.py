@@ -174,6 +174,8 @@ class Bars:
         if isinstance(g.type, Unknown):
             wide = g.type
         dtype = _promoted(bar.type, g.type)
+        if dtype is None and not isinstance(wide, Unknown):
+            wide = Unknown()
         wide = replace(wide, dtype=dtype) if isinstance(wide, Array | Scalar | Unknown) else wide
         if isinstance(wide, Scalar):
             wide = replace(wide, weak=False)
@@ -237,23 +239,30 @@ class Bars:
         assert isinstance(target, Index)
         self.emit(Store(target, Call(operator.add, (target, g), (), target.type, "op")))
 
-    def _rebuild(self, target: Expr, path: tuple[Step, ...], g: Expr) -> None:
+    def _rebuild(self, target: Index, path: tuple[Step, ...], g: Expr) -> None:
         """Add to one part of a tuple that is an item of a list."""
-        assert isinstance(target.type, TupleOf) and isinstance(target, Index) and path[0].items is not None
+        made = self._rebuilt(target, path, g)
+        if made is not None:
+            self.emit(Store(target, made))
+
+    def _rebuilt(self, part: Expr, path: tuple[Step, ...], g: Expr) -> Expr | None:
+        """The value of `part` with `g` added at `path`; None where a buffer in it could be added to in place."""
+        if not path:
+            return Call(operator.add, (part, g), (), part.type, "op")
+        if not isinstance(part.type, TupleOf):
+            inner = self.at(part, path)
+            self.emit(Store(inner, g, "add_at" if gathers(inner) else operator.add))
+            return None
+        assert path[0].items is not None
         which = path[0].items[0]
         assert isinstance(which, Const)
-        parts: list[Expr] = []
-        for k, t in enumerate(target.type.items):
-            part = Index(target, (number(k),), t)
-            if k != which.value:
-                parts.append(part)
-            elif len(path) == 1:
-                parts.append(Call(operator.add, (part, g), (), t, "op"))
-            else:
-                inner = self.at(part, path[1:])
-                self.emit(Store(inner, g, "add_at" if gathers(inner) else operator.add))
-                return
-        self.emit(Store(target, Display("tuple", tuple(parts), target.type)))
+        parts = [Index(part, (number(k),), t) for k, t in enumerate(part.type.items)]
+        made = self._rebuilt(parts[which.value], path[1:], g)
+        if made is None:
+            return None
+        shown: list[Expr] = [*parts]
+        shown[which.value] = made
+        return Display("tuple", tuple(shown), part.type)
 
 
 def _sum_of_lists(a: Expr, b: Expr) -> Expr:

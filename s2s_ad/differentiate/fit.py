@@ -56,6 +56,8 @@ def real_part(g: Expr, want: Type) -> Expr:
         real = np.zeros(0, have).real.dtype
         made: Type = Array(real, type_.dims) if isinstance(type_, Array) else Scalar(real, weak=False)
         return Call(np.real, (g,), (), made, "attribute:real")
+    if dtype is not None and dtype.kind == "f" and isinstance(g.type, Unknown) and g.type.dtype is None:
+        return Call(np.real, (g,), (), Unknown())  # what is not known to be real may be complex
     return g
 
 

@@ -80,7 +80,10 @@ class Node:
 class Sweep:
     """Walks the primal backwards and writes the adjoint of each statement."""
 
-    def __init__(self, names: Names, active: Iterable[str], types: dict[str, Type]) -> None:
+    def __init__(
+        self, names: Names, active: Iterable[str], types: dict[str, Type], written: frozenset[str] = frozenset()
+    ) -> None:
+        self.written_owners = written
         self.names = names
         self.active = frozenset(active)
         self.types = types
@@ -154,7 +157,7 @@ class Sweep:
             g = Var(name, g.type)
         post: list[Stmt] = []
         adjoint = ExpressionAdjoint(self.inliner, self.active, self.names.fresh, post.append, target in self.killed)
-        named = Var(target, value.type, post=True)
+        named = self.result(target, value.type)
         start = len(post)
         if isinstance(value, ZerosLikeTypes):
             pass
@@ -163,6 +166,10 @@ class Sweep:
         if target in self.killed:
             self.killed |= {c.key for c in adjoint.found}
         self.release(node, post, adjoint.found, target, bar)
+
+    def result(self, target: str, type_: Type) -> Var:
+        """The value that a statement has just given to a name."""
+        return Var(target, type_, Place(target) if target in self.written_owners else None, post=True)
 
     def release(
         self, node: Node, post: list[Stmt], found: list[Contribution], target: str, bar: Bar
@@ -191,7 +198,7 @@ class Sweep:
         """Both the old and the new value are needed at once: the new one gets a name of its own before the old is restored."""
         name = self.names.fresh(f"{target}_new")
         type_ = self.types.get(target, Unknown())
-        node.post.append(Assign((name,), (Var(target, type_, post=True),)))
+        node.post.append(Assign((name,), (self.result(target, type_),)))
 
         def renamed(e: Expr) -> Expr:
             if isinstance(e, Var):
