@@ -40,11 +40,10 @@ NOISE = 0.2  # standard deviation on pixels in [0, 1]
 
 def network(params, x):
     h = x
-    for i, (W, b) in enumerate(params):
-        h = h @ W + b
-        if i < len(params) - 1:
-            h = np.tanh(h)  # but for the last layer, which gives logits
-    return h
+    for W, b in params[:-1]:
+        h = np.tanh(h @ W + b)  # one hidden layer
+    W, b = params[-1]
+    return h @ W + b
 
 
 @adjoint

@@ -24,7 +24,7 @@ def function_in_file(expression: str, names: list[str], path: Path) -> Any:
     text = f"import numpy as np\n\n\ndef function({', '.join(names)}):\n    return {expression}\n"
     path.write_text(text, encoding="utf-8")
     namespace: dict[str, Any] = {"__name__": "row"}
-    exec(compile(text, str(path), "exec"), namespace)
+    exec(compile(text, str(path), "exec", dont_inherit=True), namespace)
     return namespace["function"]
 
 

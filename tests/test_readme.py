@@ -55,7 +55,7 @@ def shown(block: Block, namespace: dict[str, Any], printed: str, folder: Path) -
         return printed
     if block.directive == "emitted":
         text = str(eval(block.code, namespace)).rstrip() + "\n"
-        compile(text, "<emitted>", "exec")
+        compile(text, "<emitted>", "exec", dont_inherit=True)
         return text
     from s2s_ad import S2SError
 
@@ -77,7 +77,7 @@ def run(document: str, folder: Path) -> Iterator[tuple[Block, str]]:
             path.parent.mkdir(parents=True)
             path.write_text(block.text, encoding="utf-8")
             with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile(block.text, str(path), "exec"), namespace)
+                exec(compile(block.text, str(path), "exec", dont_inherit=True), namespace)
             printed = out.getvalue()
 
 
