@@ -159,7 +159,7 @@ def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable
         f"The value of {built.name}, and what its reverse sweep needs.",
     )
     unpack = [] if not needed else [Assign(tuple(needed), tuple(Index(Var("record", OPAQUE), (number(k),), OPAQUE) for k in range(len(needed))))]
-    copies = private_copies(needed, forward, reverse_body, work.types)
+    copies = private_copies(needed, forward, reverse_body, work.types, names)
     reverse_function = Function(
         names.fresh(f"{built.name}_reverse"),
         (Parameter("record", OPAQUE), Parameter(bar_name, OPAQUE)),
@@ -188,7 +188,9 @@ def record_names(body: list[Stmt], grads: tuple[Expr, ...], bar: str, forward: l
     return sorted(n for n in live if n in known and n != bar)
 
 
-def private_copies(needed: list[str], forward: list[Stmt], body: list[Stmt], types: dict[str, Type]) -> list[Stmt]:
+def private_copies(
+    needed: list[str], forward: list[Stmt], body: list[Stmt], types: dict[str, Type], names: Names
+) -> list[Stmt]:
     """Copies of what the reverse half consumes or overwrites; arrays that share memory are copied together."""
     groups = memory_groups(tuple(forward))
     copies: list[Stmt] = []
@@ -203,7 +205,9 @@ def private_copies(needed: list[str], forward: list[Stmt], body: list[Stmt], typ
             copies.append(own)
             continue
         values = tuple(Var(n, types.get(n, OPAQUE)) for n in together)
-        parts = Call(private, values, (), TupleOf(tuple(v.type for v in values)))
+        type_ = TupleOf(tuple(v.type for v in values))
+        parts = Var(names.fresh("copies"), type_)
+        copies.append(Assign((parts.name,), (Call(private, values, (), type_),)))
         copies.append(Assign(together, tuple(Index(parts, (number(k),), v.type) for k, v in enumerate(values))))
     return copies
 

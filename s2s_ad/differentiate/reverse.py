@@ -632,7 +632,13 @@ class Sweep:
         return any(name in _mentioned(s) for s in _all(trial))
 
     def _writes(self, trial: Node, name: str) -> bool:
-        return any(isinstance(s, Store) and any(v.name == name for v in variables(s.target)) for s in _all(trial))
+        names, size = {name}, 0
+        while len(names) > size:  # a buffer that is swapped with another is written where the other is
+            size = len(names)
+            for s in _all(trial):
+                if isinstance(s, Assign) and s.note == "swap" and names & set(s.targets):
+                    names |= set(s.targets)
+        return any(isinstance(s, Store) and any(v.name in names for v in variables(s.target)) for s in _all(trial))
 
     def _reset(self, key: str) -> None:
         """A name that every iteration gives a new value: its cotangent is zero at the head of the body."""

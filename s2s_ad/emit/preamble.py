@@ -57,12 +57,11 @@ def _text_of(function: Any, name: str) -> tuple[str, dict[str, Any]]:
     original = tree.name
     tree.name = name
     tree.decorator_list = []
-    tree.returns = None
-    for arg in [*tree.args.posonlyargs, *tree.args.args, *tree.args.kwonlyargs]:
-        arg.annotation = None
-    for extra in (tree.args.vararg, tree.args.kwarg):
-        if extra is not None:
-            extra.annotation = None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
     body = [_plain(s) for s in tree.body]
     if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body = body[1:]
