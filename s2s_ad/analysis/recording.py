@@ -293,7 +293,7 @@ class Recording:
         roots = {owner(e) for e in loads} | {v.name for v in variables(value) if isinstance(v.type, ListOf)}
         written = {owner(s.target) for s in all_statements(tuple(n.stmt for n in nodes)) if isinstance(s, Store | Append)}
         written |= {owner(s.source) for s in all_statements(later) if isinstance(s, PopLast)}
-        return None if roots & written else stmt
+        return None if (roots | {name}) & written else stmt
 
 
 def repeatable(expr: Expr) -> bool:
