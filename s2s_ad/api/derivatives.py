@@ -82,6 +82,13 @@ class Derivative(Generic[P, R]):
         """Where its own text comes from, for a derivative of this derivative."""
         return DerivativeOrigin(self, f"grad({self.subject.name})")
 
+    def __s2s_inline__(self, b: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A call of it in a function that is being differentiated."""
+        from s2s_ad.api import nested
+
+        transformation = nested.Transformation(self.choice, self.has_aux, self.with_value)
+        return transformation.__s2s_inline__(b, [nested.Known(self._made_of[0]), *args], kwargs)
+
     def cache_info(self) -> CacheInfo:
         """Derivations and signatures of the function, in all modes."""
         return self.subject.origin.cache_info()
@@ -131,3 +138,20 @@ def value_and_grad(
 ) -> Derivative[P, tuple[R, Any]]:
     """Like `grad`, for a function that gives `(value, gradient)`, or `((value, aux), gradient)`."""
     return Derivative(fun, argnums, argnames, has_aux, backend, with_value=True)
+
+
+def _grad_inside(b: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`grad(f)` in a function that is being differentiated."""
+    from s2s_ad.api import nested
+
+    return nested.transformed(b, args, kwargs, with_value=False)
+
+
+def _value_and_grad_inside(b: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    from s2s_ad.api import nested
+
+    return nested.transformed(b, args, kwargs, with_value=True)
+
+
+vars(grad)["__s2s_inline__"] = _grad_inside
+vars(value_and_grad)["__s2s_inline__"] = _value_and_grad_inside

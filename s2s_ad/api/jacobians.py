@@ -56,6 +56,12 @@ class Jacobian:
         found, value = by_rows(self.subject, selection, values, self.has_aux, self.backend)
         return (found, value[1]) if self.has_aux else found
 
+    def __s2s_inline__(self, b: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """A call of it in a function that is being differentiated."""
+        from s2s_ad.api import nested
+
+        raise nested.refused(b, "jacobian")
+
     @functools.cached_property
     def __signature__(self) -> inspect.Signature:
         return inspect.signature(self._made_of[0])
@@ -234,3 +240,24 @@ def _with_leaf(value: Any, k: int, unit: Any) -> Any:
         return np.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, np.ndarray) else type(leaf)(0)
 
     return mapped(at, value)
+
+
+def _hvp_inside(b: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`hvp(f, ...)` in a function that is being differentiated."""
+    from s2s_ad.api import nested
+
+    return nested.hessian_times(b, args, kwargs)
+
+
+def _refused_inside(name: str) -> Callable[..., Any]:
+    def inside(b: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        from s2s_ad.api import nested
+
+        raise nested.refused(b, name)
+
+    return inside
+
+
+vars(hvp)["__s2s_inline__"] = _hvp_inside
+for _function in (jacrev, jacfwd, hessian):
+    vars(_function)["__s2s_inline__"] = _refused_inside(_function.__name__)

@@ -197,3 +197,20 @@ def _fit(what: str, expected: Any, found: Any, like: str) -> Any:
         return fitted(what, expected, found, like)
     others = dict(children(found) or ())
     return rebuilt(expected, [_fit(what + step, part, others[step], like + step) for step, part in parts])
+
+
+def _jvp_inside(b: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """`jvp(f, ...)` in a function that is being differentiated."""
+    from s2s_ad.api import nested
+
+    return nested.pushed(b, args, kwargs)
+
+
+def _vjp_inside(b: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    from s2s_ad.api import nested
+
+    raise nested.refused(b, "vjp")
+
+
+vars(jvp)["__s2s_inline__"] = _jvp_inside
+vars(vjp)["__s2s_inline__"] = _vjp_inside

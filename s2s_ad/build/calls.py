@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from s2s_ad.build.alternatives import choose, each_choice
 from s2s_ad.build import builtin_calls, containers, inplace, run_time_lists
 from s2s_ad.build.methods import array_method, object_method
 from s2s_ad.build.numeric import apply, infer, rule_key
@@ -33,6 +34,7 @@ from s2s_ad.build.values import (
     ListObject,
     Num,
     ObjectRef,
+    OneOf,
     Tup,
     known_value,
     varied,
@@ -81,8 +83,12 @@ def call(b: Builder, node: ast.Call) -> Abs:
 
 def call_value(b: Builder, function: Abs, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     match function:
+        case OneOf():
+            return choose(b, function, lambda f: call_value(b, f, args, kwargs))
         case Closure():
             return inline(b, function, args, kwargs)
+        case Bound("#super"):
+            raise b.fail("`super()` itself is not a function")
         case Bound(str(name), receiver, more, more_kwargs):
             assert receiver is not None
             return call_method(b, receiver, name, [*more, *args], dict(more_kwargs) | kwargs)
@@ -103,6 +109,8 @@ def call_method(b: Builder, receiver: Abs, name: str, args: list[Abs], kwargs: d
     from s2s_ad.build.attributes import attribute
 
     match receiver:
+        case OneOf():
+            return choose(b, receiver, lambda r: call_method(b, r, name, args, kwargs))
         case ObjectRef(site):
             obj = b.state.heap[site]
             if isinstance(obj, ListObject):
@@ -125,6 +133,12 @@ def call_method(b: Builder, receiver: Abs, name: str, args: list[Abs], kwargs: d
 
 def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """A call of a Python object that is known."""
+    transformation = getattr(fn, "__s2s_inline__", None)
+    if transformation is not None:
+        derivative: Abs = transformation(b, args, kwargs)
+        return derivative
+    if args and isinstance(args[0], OneOf) and _is_value_builtin(fn):
+        return choose(b, args[0], lambda v: call_object(b, fn, [v, *args[1:]], kwargs))
     known = builtin_calls.call_builtin(b, fn, args, kwargs)
     if known is None:
         known = answered_by_type(b, fn, args, kwargs)
@@ -163,6 +177,10 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
     return user_call(b, fn, args, kwargs, active)
 
 
+def _is_value_builtin(fn: Any) -> bool:
+    return isinstance(fn, type | types.BuiltinFunctionType) and fn in builtin_calls.HANDLERS_OF_VALUES
+
+
 def _lifted(b: Builder, value: Any) -> Abs:
     from s2s_ad.build.free_names import lift
 
@@ -184,6 +202,13 @@ def _is_numeric(fn: Any) -> bool:
 
 
 def numeric_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], active: bool) -> Abs:
+    if any(isinstance(a, OneOf) for a in (*args, *kwargs.values())):
+        names, count = list(kwargs), len(args)
+        return each_choice(
+            b,
+            [*args, *kwargs.values()],
+            lambda v: numeric_call(b, fn, v[:count], dict(zip(names, v[count:], strict=True)), active),
+        )
     kwargs = {k: v for k, v in kwargs.items() if not (k == "out" and isinstance(v, Known) and v.value is None)}
     key = rule_key(fn)
     args = [_run_time(b, a) for a in args]
@@ -375,6 +400,9 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
     key = b.facts.number(("call", outer.key, id(b.node), b.unrolled, id(tree)))
     frame = Frame(key, source, parent, assigned, nonlocals)
     values = bind_parameters(b, function, normal, args, kwargs)
+    if isinstance(function, FunctionSource):
+        frame.this_class = _class_around(source.function)
+        frame.receiver = args[0] if args else None
     b.frames[key] = frame
     calls, b.calls = b.calls, (*b.calls, identity)
     b.frame = frame
@@ -393,6 +421,18 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
 
 def _kept(b: Builder, result: Abs, key: Any) -> Abs:
     return result
+
+
+def _class_around(function: Any) -> type | None:
+    """The class that `super()` means in a method: the compiler of Python keeps it in a cell."""
+    code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None)
+    if code is None or "__class__" not in code.co_freevars:
+        return None
+    try:
+        found = cells[code.co_freevars.index("__class__")].cell_contents
+    except ValueError:
+        return None
+    return found if isinstance(found, type) else None
 
 
 def _passed(b: Builder, key: Any, name: str, value: Abs) -> Abs:
@@ -468,8 +508,8 @@ def bind_parameters(
             raise b.fail(f"`{name}` has no parameter `{key}`")
     if a.kwarg is not None:
         site = b.site(b.node, "kwargs")
-        b.state.heap[site] = DictObject(tuple(rest), tuple(b.container_item(v, b.node, k) for k, v in rest.items()))
-        values[a.kwarg.arg] = ObjectRef(site)
+        parts = tuple(b.container_item(v, b.node, k) for k, v in rest.items())
+        values[a.kwarg.arg] = b.allocate(site, DictObject(tuple(rest), parts))
     defaults = _defaults(b, function, positional, keyword_only)
     for parameter in [*positional, *keyword_only]:
         if parameter in values:
@@ -546,8 +586,7 @@ def construct(b: Builder, cls: type, args: list[Abs], kwargs: dict[str, Abs]) ->
             values.setdefault(name, _lifted(b, value))
         return Tup(tuple(b.container_item(values[f], b.node, f) for f in fields), cls)
     site = b.site(b.node, f"object {cls.__name__}")
-    b.state.heap[site] = Instance(cls, (), ())
-    receiver = ObjectRef(site)
+    receiver = b.allocate(site, Instance(cls, (), ()))
     if dataclasses.is_dataclass(cls):
         _fill_dataclass(b, cls, receiver, args, kwargs)
         return receiver
