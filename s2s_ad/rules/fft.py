@@ -30,11 +30,9 @@ def transformed_axes(s, axes, ndim):
 
 def resized(x, length, axis):
     """`x` cropped or padded with zeros to `length` along `axis`."""
-    axis = axis % x.ndim
-    have = x.shape[axis]
-    if length < have:
-        return np.moveaxis(np.moveaxis(x, axis, 0)[:length], 0, axis)
-    return np.concatenate([x, np.zeros((*x.shape[:axis], length - have, *x.shape[axis + 1 :]))], axis=axis)
+    rows = np.moveaxis(x, axis, 0)[:length]
+    missing = np.zeros((max(length - len(rows), 0), *rows.shape[1:]))
+    return np.moveaxis(np.concatenate([rows, missing]), 0, axis)
 
 
 def resized_axes(x, lengths, axes):

@@ -39,7 +39,7 @@ def cofactors(a, det):
     """The derivative of the determinant: det(a) * inv(a).T if `a` is regular, else the adjugate by SVD."""
     if np.all(det != 0):
         return np.expand_dims(det, (-2, -1)) * np.linalg.inv(a).mT
-    u, s, vh = np.linalg.svd(a)
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
     columns = [np.prod(s[..., :i], axis=-1) * np.prod(s[..., i + 1 :], axis=-1) for i in range(s.shape[-1])]
     others = np.stack(columns, axis=-1)
     sign = np.conj(np.linalg.det(u) * np.linalg.det(vh))

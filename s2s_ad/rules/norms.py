@@ -137,7 +137,7 @@ def matrix_norm(x, /, *, keepdims=False, ord="fro"):
         call(real(3, 4)),
         call(real(3, 4), axis=0, ord=3),
         call(real(2, 3, 4), axis=(0, 2), keepdims=True),
-        call(real(2, 3), ord=np.inf),
+        call(real(2, 3), ord=np.inf, wrt=(0,)),
         call(cplx(2, 3), keepdims=True),
     ],
 )

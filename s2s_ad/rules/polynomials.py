@@ -103,10 +103,13 @@ def polyder(p, m=1):
 )
 def polyint(p, m=1, k=None):
     p = np.asarray(p)
-    constants = np.zeros(m) if k is None else np.broadcast_to(k, (m,))
-    for step in range(m):
-        p = np.concatenate([p / np.arange(len(p), 0, -1), constants[step : step + 1]])
-    return p
+    divisors = np.ones(len(p))
+    for order in range(1, m + 1):
+        divisors = divisors * (np.arange(len(p) - 1, -1, -1) + order)
+    if k is None:
+        return np.concatenate([p / divisors, np.zeros(m)])
+    factorials = np.cumprod(np.maximum(np.arange(m), 1))[::-1]
+    return np.concatenate([p / divisors, k / factorials])
 
 
 @composite(
@@ -120,9 +123,10 @@ def poly(seq_of_zeros):
 
 
 def from_roots(zeros):
-    a = np.ones(1) + 0 * zeros[:1]
+    """The coefficients of the product of all x - zero."""
+    a = np.concatenate([np.ones(1), 0 * zeros])
     for k in range(len(zeros)):
-        a = np.concatenate([a, np.zeros(1)]) - zeros[k] * np.concatenate([np.zeros(1), a])
+        a[1 : k + 2] -= zeros[k] * a[: k + 1]
     return a
 
 
