@@ -76,7 +76,7 @@ def slope_along(f, spacing, axis, edge_order):
     """Central differences along one axis, one-sided at its ends; `spacing` is a number or the places themselves."""
     rows = np.moveaxis(f, axis, -1)
     n = rows.shape[-1]
-    h = np.full(n - 1, spacing) if isinstance(spacing, int | float) else spacing[1:] - spacing[:-1]
+    h = np.full(n - 1, spacing) if isinstance(spacing, int | float) or spacing.ndim == 0 else spacing[1:] - spacing[:-1]
     step = (rows[..., 1:] - rows[..., :-1]) / h
     before, after = h[:-1], h[1:]
     inner = (step[..., :-1] * after + step[..., 1:] * before) / (before + after)
@@ -200,16 +200,32 @@ def unwrap(x, y, y_bar, discont=None, axis=-1, period=2 * np.pi):
 # ---- windows, functions along axes -----------------------------------------------------------------------------------
 
 
-def add_windows(y_bar, x, axes):
+def add_windows(y_bar, shape, axes):
     """Adds up the windows of a sliding view: one shifted slice for each place within the window."""
-    total = np.zeros(x.shape, y_bar.dtype)
-    for offset in np.ndindex(*y_bar.shape[x.ndim :]):
-        starts = [0] * x.ndim
+    total = np.zeros(shape, y_bar.dtype)
+    for offset in np.ndindex(*y_bar.shape[len(shape) :]):
+        starts = [0] * len(shape)
         for axis, shift in zip(axes, offset, strict=True):
             starts[axis] += shift
-        part = tuple([slice(starts[k], starts[k] + y_bar.shape[k]) for k in span(0, x.ndim)])
+        part = tuple([slice(starts[k], starts[k] + y_bar.shape[k]) for k in range(len(shape))])
         total[part] += y_bar[(..., *offset)]
     return total
+
+
+@adjoint_of(
+    add_windows,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(3, 3), (5,), (0,), wrt=(0,)),
+            call(d.floats(2, 3, 2, 2), (3, 4), (0, 1), wrt=(0,)),
+            call(d.floats(3, 3, 2), (3, 4), (1,), wrt=(0,)),
+            call(d.floats(3, 2, 2), (5,), (0, 0), wrt=(0,)),
+        ]
+    ),
+)
+def windows_again(y_bar, shape, axes, z, z_bar):
+    return np.lib.stride_tricks.sliding_window_view(z_bar, np.shape(y_bar)[len(shape) :], axis=axes), None, None
 
 
 @adjoint_of(
@@ -228,8 +244,8 @@ def add_windows(y_bar, x, axes):
 )
 def sliding_window_view(x, y, y_bar, window_shape=1, axis=None):
     if axis is None:
-        return add_windows(y_bar, x, span(0, x.ndim))
-    return add_windows(y_bar, x, axis if isinstance(axis, tuple) else (axis,))
+        return add_windows(y_bar, x.shape, span(0, x.ndim))
+    return add_windows(y_bar, x.shape, axis if isinstance(axis, tuple) else (axis,))
 
 
 def _norm_and_double(row):

@@ -7,17 +7,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2s_ad.rules.axes import span
 from s2s_ad.rules.lookup import refuse
 from s2s_ad.rules.registry import adjoint_of, composite, static
 from s2s_ad.rules.samples import call, calls
 
 
-def add_up(z, index, x, axis):
-    """Adds the slices of `z` along `axis` into those slices of an array like `x` that `index` names."""
-    total = np.zeros_like(x, dtype=z.dtype)
+def add_up(z, index, shape, axis):
+    """Adds the slices of `z` along `axis` into those slices of an array of zeros that `index` names."""
+    total = np.zeros(shape, z.dtype)
     np.add.at(np.moveaxis(total, axis, 0), index, np.moveaxis(z, axis, 0))
     return total
+
+
+@adjoint_of(
+    add_up,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(4), np.array([0, 0, 2, 1]), (3,), 0, wrt=(0,)),
+            call(d.floats(2, 4), np.array([0, 0, 2, 1]), (2, 3), 1, wrt=(0,)),
+            call(d.floats(2, 3), np.array([1, 1]), (2, 3), 0, wrt=(0,)),
+            call(d.floats(2, 2, 3), np.array([2, 0]), (2, 3, 3), -2, wrt=(0,)),
+        ]
+    ),
+)
+def pick_up(z, index, shape, axis, total, total_bar):
+    return np.take(total_bar, index, axis=axis), None, None, None
 
 
 @adjoint_of(
@@ -39,23 +54,39 @@ def repeat(x, y, y_bar, repeats=1, axis=None):
     if axis is None:
         if isinstance(repeats, int):
             return y_bar.reshape((*x.shape, repeats)).sum(axis=-1)
-        return add_up(y_bar, np.repeat(np.arange(x.size), repeats), x.reshape(-1), 0).reshape(x.shape)
+        return add_up(y_bar, np.repeat(np.arange(x.size), repeats), (x.size,), 0).reshape(x.shape)
     if isinstance(repeats, int):
         at = axis % x.ndim
         return y_bar.reshape((*x.shape[: at + 1], repeats, *x.shape[at + 1 :])).sum(axis=at + 1)
-    return add_up(y_bar, np.repeat(np.arange(x.shape[axis]), repeats), x, axis)
+    return add_up(y_bar, np.repeat(np.arange(x.shape[axis]), repeats), x.shape, axis)
 
 
-def untile(y_bar, x, reps):
-    """The sum of the copies that `np.tile(x, reps)` made."""
+def untile(y_bar, before, reps):
+    """The sum of the copies that `np.tile` made of an array with the shape `before`."""
     counts = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
-    ndim = max(np.ndim(x), len(counts))
+    ndim = max(len(before), len(counts))
     counts = (1,) * (ndim - len(counts)) + counts
-    shape = (1,) * (ndim - np.ndim(x)) + np.shape(x)
+    shape = (1,) * (ndim - len(before)) + before
     apart = ()
     for count, n in zip(counts, shape, strict=True):
         apart = (*apart, count, n)
-    return y_bar.reshape(apart).sum(axis=tuple(range(0, 2 * ndim, 2))).reshape(np.shape(x))
+    return y_bar.reshape(apart).sum(axis=tuple(range(0, 2 * ndim, 2))).reshape(before)
+
+
+@adjoint_of(
+    untile,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(6), (3,), 2, wrt=(0,)),
+            call(d.floats(4, 3), (2, 3), (2, 1), wrt=(0,)),
+            call(d.floats(2, 6), (3,), (2, 2), wrt=(0,)),
+            call(d.floats(2, 3), (2, 1), 3, wrt=(0,)),
+        ]
+    ),
+)
+def tile_again(y_bar, before, reps, z, z_bar):
+    return np.tile(z_bar, reps), None, None
 
 
 @adjoint_of(
@@ -72,7 +103,7 @@ def untile(y_bar, x, reps):
     ),
 )
 def tile(x, y, y_bar, reps=1):
-    return untile(y_bar, x, reps)
+    return untile(y_bar, np.shape(x), reps)
 
 
 @static
@@ -86,15 +117,30 @@ def pad_pairs(pad_width, ndim):
     return tuple((int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (ndim, 2)))
 
 
-def unpad(y_bar, x, pairs, mode):
+def unpad(y_bar, before, pairs, mode):
     """The adjoint of padding by copies of entries: each copy's cotangent goes back to the entry."""
-    for axis in span(0, x.ndim):
-        index = np.pad(np.arange(x.shape[axis]), pairs[axis], mode=mode)
-        shape = (*y_bar.shape[:axis], x.shape[axis], *y_bar.shape[axis + 1 :])
-        total = np.zeros(shape, y_bar.dtype)
+    for axis, n in enumerate(before):
+        index = np.pad(np.arange(n), pairs[axis], mode=mode)
+        total = np.zeros((*y_bar.shape[:axis], n, *y_bar.shape[axis + 1 :]), y_bar.dtype)
         np.add.at(np.moveaxis(total, axis, 0), index, np.moveaxis(y_bar, axis, 0))
         y_bar = total
     return y_bar
+
+
+@adjoint_of(
+    unpad,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(8), (4,), ((1, 3),), "edge", wrt=(0,)),
+            call(d.floats(4, 5), (2, 3), ((1, 1), (1, 1)), "reflect", wrt=(0,)),
+            call(d.floats(6), (3,), ((1, 2),), "symmetric", wrt=(0,)),
+            call(d.floats(4, 7), (2, 4), ((1, 1), (0, 3)), "wrap", wrt=(0,)),
+        ]
+    ),
+)
+def pad_again(y_bar, before, pairs, mode, z, z_bar):
+    return np.pad(z_bar, pairs, mode=mode), None, None, None
 
 
 def pad_tangent(x, y, x_dot, pad_width=0, mode="constant", constant_values=0):
@@ -123,7 +169,7 @@ def pad(x, y, y_bar, pad_width=0, mode="constant", constant_values=0):
     if mode == "constant":
         return y_bar[tuple([slice(pairs[k][0], pairs[k][0] + n) for k, n in enumerate(x.shape)])]
     if mode in ("edge", "reflect", "symmetric", "wrap"):
-        return unpad(y_bar, x, pairs, mode)
+        return unpad(y_bar, x.shape, pairs, mode)
     return refuse(f"np.pad with mode={mode!r}", "Use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap'.")
 
 

@@ -64,11 +64,21 @@ def adjoint_subscripts(subscripts, k, ranks):
     return ",".join([output, *others, *identities]) + "->" + target, tuple(lone), tuple(twice)
 
 
-def einsum_cotangent(subscripts, k, xs, y_bar, optimize):
-    text, lone, twice = adjoint_subscripts(subscripts, k, tuple([np.ndim(x) for x in xs]))
-    identities = [np.eye(xs[k].shape[axis]) for axis in twice]
-    g = np.einsum(text, y_bar, *xs[:k], *xs[k + 1 :], *identities, optimize=optimize)
-    return np.expand_dims(g, lone) if lone else g
+def einsum_cotangent(subscripts, k, ranks, xs, y_bar, optimize):
+    text, lone, twice = adjoint_subscripts(subscripts, k, ranks)
+    if len(twice) > 0:
+        g = einsum_on_diagonals(text, y_bar, (*xs[:k], *xs[k + 1 :]), xs[k].shape, twice)
+    elif optimize is False:
+        g = np.einsum(text, y_bar, *xs[:k], *xs[k + 1 :])
+    else:
+        g = np.einsum(text, y_bar, *xs[:k], *xs[k + 1 :], optimize=optimize)
+    return np.expand_dims(g, lone) if len(lone) > 0 else g
+
+
+def einsum_on_diagonals(text, y_bar, others, shape, twice):
+    """An einsum with an identity matrix for each axis whose letter is a repeated one."""
+    identities = [np.eye(shape[axis]) for axis in twice]
+    return np.einsum(text, y_bar, *others, *identities)
 
 
 def _arguments(*operands, out=None, optimize=False, **options):
@@ -110,5 +120,6 @@ def _arguments(*operands, out=None, optimize=False, **options):
     ),
 )
 def einsum(subscripts, *xs, y, y_bar, optimize=False):
-    operands = span(0, len(xs) + 1)
-    return tuple([None if k == 0 else einsum_cotangent(subscripts, k - 1, xs, y_bar, optimize) for k in operands])
+    ranks = tuple([np.ndim(x) for x in xs])
+    places = span(-1, len(xs))
+    return tuple([None if k < 0 else einsum_cotangent(subscripts, k, ranks, xs, y_bar, optimize) for k in places])

@@ -7,9 +7,10 @@ What an index names twice receives both cotangents: `np.add.at` adds them up.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from s2s_ad.rules.axes import span
 from s2s_ad.rules.registry import adjoint_of, composite
 from s2s_ad.rules.samples import call, calls
 
@@ -28,14 +29,45 @@ def within(indices, n, mode):
 def put_back(y_bar, x, indices, axis, mode):
     """Adds what `np.take` took from x back to where it was."""
     if axis is None:
-        total = np.zeros(x.size, y_bar.dtype)
+        total = np.zeros_like(x.reshape(-1))
         np.add.at(total, within(indices, x.size, mode), y_bar)
         return total.reshape(x.shape)
-    at = axis % x.ndim
-    total = np.zeros(x.shape, y_bar.dtype)
-    lead = tuple([slice(None) for _ in span(0, at)])
-    np.add.at(total, (*lead, within(np.asarray(indices), x.shape[at], mode)), y_bar)
+    places = within(indices, x.shape[axis], mode)
+    if x.ndim > 2 and axis != 0 and axis != 1:
+        return put_at(y_bar, x.shape, places, axis)
+    total = np.zeros_like(x)
+    if axis == 0 or x.ndim == 1:
+        np.add.at(total, places, y_bar)
+    else:
+        np.add.at(total, (slice(None), places), y_bar)
     return total
+
+
+def put_at(y_bar, shape, indices, axis):
+    """Adds what `np.take` took at `indices` along `axis` into zeros."""
+    total = np.zeros(shape, y_bar.dtype)
+    lead = [slice(None) for _ in range(axis % len(shape))]
+    np.add.at(total, (*lead, indices), y_bar)
+    return total
+
+
+PLACES = np.array([[2, 0], [2, 1]])
+
+
+@adjoint_of(
+    put_at,
+    kind="linear",
+    samples=calls(
+        lambda d: [
+            call(d.floats(2, 2, 2, 2), (2, 3, 2), PLACES, 1, wrt=(0,)),
+            call(d.floats(2, 3, 2, 2), (2, 3, 3), PLACES, -1, wrt=(0,)),
+            call(d.floats(2, 2, 2, 2), (2, 3, 2), PLACES, -2, wrt=(0,)),
+            call(d.floats(2, 3), (2, 3, 4), 1, -1, wrt=(0,)),
+        ]
+    ),
+)
+def take_at(y_bar, shape, indices, axis, z, z_bar):
+    return np.take(z_bar, indices, axis=axis), None, None, None
 
 
 @adjoint_of(
@@ -57,19 +89,37 @@ def take(x, indices, y, y_bar, axis=None, mode="raise"):
     return put_back(y_bar, x, indices, axis, mode), None
 
 
-def put_back_along(y_bar, x, indices, axis):
-    """Adds what `np.take_along_axis` took from x back to where it was."""
+def put_back_along(y_bar, shape, indices, axis):
+    """Adds what `np.take_along_axis` took at `indices` into zeros."""
     if axis is None:
-        total = np.zeros(x.size, y_bar.dtype)
+        total = np.zeros(math.prod(shape), y_bar.dtype)
         np.add.at(total, indices, y_bar)
-        return total.reshape(x.shape)
-    at = axis % x.ndim
-    total = np.zeros(x.shape, y_bar.dtype)
-    places = np.ogrid[tuple([slice(n) for n in y_bar.shape])]
-    places = [np.where(x.shape[k] == 1, 0, places[k]) for k in range(x.ndim)]
-    places[at] = indices
+        return total.reshape(shape)
+    total = np.zeros(shape, y_bar.dtype)
+    places = list(np.ogrid[tuple([slice(n) for n in y_bar.shape])])
+    for k, n in enumerate(shape):
+        if n == 1:
+            places[k] = places[k] * 0
+    places[axis] = indices
     np.add.at(total, tuple(places), y_bar)
     return total
+
+
+ALONG = (
+    (((2, 4), (2, 3), np.array([[0, 2, 2, 1], [1, 1, 0, -1]]), 1)),
+    (((1, 3), (2, 3), np.array([[1, 0, 1]]), 0)),
+    (((3,), (2, 3), np.array([0, 5, 5]), None)),
+    (((2, 2), (2, 3), np.array([[1, 1]]), -1)),
+)
+
+
+@adjoint_of(
+    put_back_along,
+    kind="linear",
+    samples=calls(lambda d: [call(d.floats(*z), shape, index, axis, wrt=(0,)) for z, shape, index, axis in ALONG]),
+)
+def take_from(y_bar, shape, indices, axis, z, z_bar):
+    return np.take_along_axis(z_bar, indices, axis), None, None, None
 
 
 @adjoint_of(
@@ -86,7 +136,7 @@ def put_back_along(y_bar, x, indices, axis):
     ),
 )
 def take_along_axis(x, indices, y, y_bar, axis=-1):
-    return put_back_along(y_bar, x, indices, axis), None
+    return put_back_along(y_bar, x.shape, indices, axis), None
 
 
 @composite(

@@ -139,7 +139,7 @@ def running_extreme_tangent(x, y, x_dot, axis=0, dtype=None):
 
 
 def running_extreme(x, y, y_bar, axis=0, dtype=None):
-    return put_back_along(y_bar, x, best_so_far(x, y, axis), axis)
+    return put_back_along(y_bar, x.shape, best_so_far(x, y, axis), axis)
 
 
 for _ufunc in (np.maximum, np.minimum):

@@ -70,7 +70,8 @@ class Program:
         if dtype.kind not in "fc":
             return
         name = f"w{len(self.scope)}"
-        self.scope[name] = np.asarray(oracles.random_like(value, rng))
+        weights = np.asarray(oracles.random_like(value, rng))
+        self.scope[name] = weights if self._dtype is None or dtype.kind == "c" else weights.astype(self._dtype)
         if self.scope[name].ndim == 0:
             self.scope[name] = self.scope[name].item()
         yield f"np.sum(np.real({name} * {path}))" if dtype.kind == "c" else f"np.sum({name} * {path})"

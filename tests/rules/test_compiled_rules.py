@@ -44,3 +44,52 @@ def test_the_compiled_gradient_agrees_with_central_differences(primal: Callable[
         exact = oracles.pairing(found[k], directions[k])
         scale = max(1.0, abs(numeric), float(np.sum(np.abs(found[k]))))
         assert abs(exact - numeric) <= 1e-6 * scale, f"operand {k}: {exact}, differences: {numeric}\n{program.text}"
+
+
+FEW = [p for p in SMOOTH if int(p.id.rsplit("-", 1)[1]) < 4]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("primal", "sample"), FEW)
+def test_the_compiled_tangent_pairs_with_the_compiled_gradient(primal: Callable[..., Any], sample: Sample) -> None:
+    program = Program(primal, sample)
+    count = len(program.leaves)
+    rng = np.random.default_rng(5)
+    directions = tuple(oracles.random_like(x, rng) for x in program.leaves)
+    gradients = s2s_ad.grad(program.function, argnums=tuple(range(count)))(*program.leaves)
+    _, tangent = s2s_ad.jvp(program.function, tuple(program.leaves), directions)
+    expected = sum(oracles.pairing(g, d) for g, d in zip(gradients, directions, strict=True))
+    scale = max(1.0, sum(float(np.sum(np.abs(g))) for g in gradients))
+    assert abs(float(tangent) - expected) <= 1e-9 * scale, f"{tangent}, {expected}\n{program.text}"
+
+
+@pytest.mark.parametrize(("primal", "sample"), FEW)
+def test_the_gradient_is_differentiable_again(primal: Callable[..., Any], sample: Sample) -> None:
+    """A Hessian-vector product against differences of the gradient."""
+    program = Program(primal, sample)
+    count = len(program.leaves)
+    gradient = s2s_ad.grad(program.function, argnums=tuple(range(count)))
+    rng = np.random.default_rng(5)
+    directions = tuple(oracles.random_like(x, rng) for x in program.leaves)
+    product = s2s_ad.hvp(program.function, tuple(program.leaves), directions)
+    weights = [oracles.random_like(x, rng) for x in program.leaves]
+
+    def along(t: float) -> Any:
+        return gradient(*[x + t * d for x, d in zip(program.leaves, directions, strict=True)])
+
+    numeric = oracles.central_difference(along, weights)
+    products = product if isinstance(product, tuple) else (product,)
+    exact = sum(oracles.pairing(p, w) for p, w in zip(products, weights, strict=True))
+    scale = max(1.0, abs(numeric), sum(float(np.sum(np.abs(p))) for p in products))
+    assert abs(exact - numeric) <= 1e-5 * scale, f"{exact}, differences: {numeric}\n{program.text}"
+
+
+@pytest.mark.parametrize(("primal", "sample"), FEW)
+def test_single_precision_stays_single(primal: Callable[..., Any], sample: Sample) -> None:
+    program = Program(primal, sample, np.float32)
+    arrays = [k for k, x in enumerate(program.leaves) if np.ndim(x) > 0]
+    if not arrays:
+        pytest.skip("the sample has no arrays")
+    found = s2s_ad.grad(program.function, argnums=tuple(arrays))(*program.leaves)
+    for k, g in zip(arrays, found, strict=True):
+        assert g.dtype == np.float32
+        assert g.shape == program.leaves[k].shape
