@@ -135,7 +135,7 @@ def eig_adjoint(w, v, w_bar, v_bar):
         g = g + 1j * largest_component(v) * turn / np.real(v)
     vh = np.conj(v.mT)
     pull = vh @ g
-    length = np.real(np.diagonal(pull, axis1=-2, axis2=-1))
+    length = np.real(np.sum(np.conj(v) * g, axis=-2))
     rate = np.conj(inverse_gaps(w)) * (pull - vh @ (v * length[..., None, :]))
     middle = rate + np.conj(w_bar)[..., None, :] * np.eye(w.shape[-1])
     return np.conj(np.linalg.solve(vh, middle @ vh))
@@ -149,7 +149,7 @@ def eig_tangent(a, out, a_dot):
     if np.iscomplexobj(v):
         turn = np.sum(largest_component(v) * np.imag(v_dot) / np.where(v == 0, 1, np.real(v)), axis=-2, keepdims=True)
         v_dot = v_dot - 1j * turn * v
-    return np.diagonal(rate, axis1=-2, axis2=-1), v_dot
+    return np.sum(rate * np.eye(w.shape[-1]), axis=-1), v_dot
 
 
 @adjoint_of(
@@ -226,17 +226,24 @@ def svd_tangent(a, out, a_dot, full_matrices=True, compute_uv=True, hermitian=Fa
     if full_matrices:
         refuse("np.linalg.svd with full_matrices=True in forward mode", "Use full_matrices=False.")
     u, s, vh = out
-    uh = np.conj(u.mT)
-    v = np.conj(vh.mT)
+    return svd_rates(u, s, vh, a_dot)
+
+
+def svd_rates(u, s, vh, a_dot):
+    """The tangents of the thin decomposition; what leaves the span of the vectors is scaled by 1 / s."""
+    uh, v = np.conj(u.mT), np.conj(vh.mT)
     rate = uh @ a_dot @ v
     rate_h = np.conj(rate.mT)
     squares = inverse_gaps(s) / (s[..., None, :] + s[..., :, None])
-    s_row = s[..., None, :]
-    u_dot = u @ (squares * (rate * s_row + s[..., :, None] * rate_h)) + (a_dot @ v - u @ rate) / s_row
-    v_dot = v @ (squares * (s[..., :, None] * rate + rate_h * s_row)) + (np.conj(a_dot.mT) @ u - v @ rate_h) / s_row
-    turn = 1j * np.imag(np.diagonal(rate, axis1=-2, axis2=-1)) / s
+    s_row, s_column = s[..., None, :], s[..., :, None]
+    u_dot = u @ (squares * (rate * s_row + s_column * rate_h))
+    v_dot = v @ (squares * (s_column * rate + rate_h * s_row))
+    if u.shape[-2] > s.shape[-1]:
+        u_dot = u_dot + (a_dot @ v - u @ rate) / s_row
+    if v.shape[-2] > s.shape[-1]:
+        v_dot = v_dot + (np.conj(a_dot.mT) @ u - v @ rate_h) / s_row
     if np.iscomplexobj(u):
-        u_dot = u_dot + u * turn[..., None, :]
+        u_dot = u_dot + u * (1j * np.imag(np.diagonal(rate, axis1=-2, axis2=-1)) / s)[..., None, :]
     return u_dot, np.real(np.diagonal(rate, axis1=-2, axis2=-1)), np.conj(v_dot.mT)
 
 

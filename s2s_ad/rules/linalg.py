@@ -43,7 +43,7 @@ def cofactors(a, det):
     columns = [np.prod(s[..., :i], axis=-1) * np.prod(s[..., i + 1 :], axis=-1) for i in range(s.shape[-1])]
     others = np.stack(columns, axis=-1)
     sign = np.conj(np.linalg.det(u) * np.linalg.det(vh))
-    return np.conj(sign[..., None, None] * ((u * others[..., None, :]) @ vh))
+    return np.conj(np.expand_dims(sign, (-2, -1)) * ((u * others[..., None, :]) @ vh))
 
 
 def det_tangent(a, z, a_dot):

@@ -16,6 +16,7 @@ from s2s_ad.rules.decompositions import (
     inverse_gaps,
     qr_adjoint,
     svd_adjoint,
+    svd_rates,
     thin_columns,
     triangle_read,
 )
@@ -203,16 +204,7 @@ def svd_tangent(a, out, a_dot, full_matrices=True, compute_uv=True, check_finite
     if full_matrices:
         refuse("scipy.linalg.svd with full_matrices=True in forward mode", "Use full_matrices=False.")
     u, s, vh = out
-    v = np.conj(vh.mT)
-    rate = np.conj(u.mT) @ a_dot @ v
-    rate_h = np.conj(rate.mT)
-    squares = inverse_gaps(s) / (s[..., None, :] + s[..., :, None])
-    s_row, s_column = s[..., None, :], s[..., :, None]
-    u_dot = u @ (squares * (rate * s_row + s_column * rate_h)) + (a_dot @ v - u @ rate) / s_row
-    v_dot = v @ (squares * (s_column * rate + rate_h * s_row)) + (np.conj(a_dot.mT) @ u - v @ rate_h) / s_row
-    if np.iscomplexobj(u):
-        u_dot = u_dot + u * (1j * np.imag(np.diagonal(rate, axis1=-2, axis2=-1)) / s)[..., None, :]
-    return u_dot, np.real(np.diagonal(rate, axis1=-2, axis2=-1)), np.conj(v_dot.mT)
+    return svd_rates(u, s, vh, a_dot)
 
 
 @adjoint_of(
