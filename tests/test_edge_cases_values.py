@@ -159,7 +159,7 @@ def test_b7_numbers_of_every_kind(x: Any) -> None:
             y *= 0.9
         return y
 
-    _, got = check(f, x)
+    _, got = check(f, x, jax=not isinstance(x, np.ndarray))
     assert np.shape(got[0]) == ()
     if type(x) is float:
         assert isinstance(got[0], float)
@@ -298,7 +298,7 @@ def test_b20_float_and_item_of_active_values() -> None:
 
 
 def test_b21_a_result_that_is_no_number() -> None:
-    with pytest.raises(TypeError, match=r"\(5,\)") as caught:
+    with pytest.raises(TypeError, match=r"\((5|n),\)") as caught:
         grad(lambda x: x * 2.0)(X)
     assert "vjp" in str(caught.value) or "jacobian" in str(caught.value)
 

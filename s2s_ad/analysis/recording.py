@@ -132,7 +132,7 @@ class Recording:
                 plan.undo = ("c", root) in need
                 if plan.undo:
                     need = self._with(need, {("v", t) for t in targets} | {("v", root)})
-                return need
+                return self._with(need, self.uses(node.post))
             case Append(target):
                 need = self._with(need, self.uses(node.after, post=False))
                 self.plan(node).undo = ("c", owner(target) or "") in need

@@ -13,6 +13,7 @@ import dataclasses
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from s2s_ad.build.kinds import kind_of
 from s2s_ad.build.values import Abs, DictObject, Instance, Known, ListObject, Num, ObjectRef, Tup
 from s2s_ad.ir.nodes import Assign, Call, Const, Expr, Index, Place, Ref, Var
 from s2s_ad.ir.spec import Fields, Items, Leaf, Mapping, Spec, Static
@@ -67,6 +68,7 @@ def _leaf(b: Builder, expr: Expr, type_: Type, site: str) -> Abs:
     written = bool(origin & b.facts.written)
     if isinstance(expr, Var):
         b.types[expr.name] = type_
+        b.kinds.setdefault(expr.name, kind_of(type_))
         if written:
             copy = _copied(b, typed, type_)
             b.emit(Assign((expr.name,), (copy,), b.line, "entry copy"))
@@ -74,6 +76,7 @@ def _leaf(b: Builder, expr: Expr, type_: Type, site: str) -> Abs:
         return Num(Var(expr.name, type_, place), origins=origin, varied=_varied(b, type_))
     name = b.names.fresh(leaf_name(expr))
     b.types[name] = type_
+    b.kinds.setdefault(name, kind_of(type_))
     b.emit(Assign((name,), (_copied(b, typed, type_) if written else typed,), 0, "leaf"))
     return Num(Var(name, type_, Place(name) if written else None), origins=origin, varied=_varied(b, type_))
 
@@ -99,9 +102,11 @@ def _dynamic(b: Builder, expr: Expr, type_: ListOf, site: str) -> Abs:
     typed = replace(expr, type=type_) if isinstance(expr, Var | Index | Call) else expr
     if isinstance(expr, Var):
         b.types[expr.name] = type_
+        b.kinds.setdefault(expr.name, kind_of(type_))
         return Num(Var(expr.name, type_, Place(expr.name)), origins=origin, varied=_varied(b, type_))
     name = b.names.fresh(leaf_name(expr))
     b.types[name] = type_
+    b.kinds.setdefault(name, kind_of(type_))
     b.emit(Assign((name,), (typed,), 0, "leaf"))
     return Num(Var(name, type_, Place(name)), origins=origin, varied=_varied(b, type_))
 

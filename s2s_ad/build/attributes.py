@@ -5,14 +5,16 @@ Enters: an abstract value and an attribute's name.  Leaves: the abstract value o
 
 from __future__ import annotations
 
+import functools
 import types
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from s2s_ad.build.alternatives import choose
 from s2s_ad.build.numeric import apply, view_place
-from s2s_ad.build.values import Abs, Bound, DictObject, Instance, Iteration, Known, ListObject, Num, ObjectRef, Tup
+from s2s_ad.build.values import Abs, Bound, DictObject, Instance, Iteration, Known, ListObject, Num, ObjectRef, OneOf, Tup
 from s2s_ad.ir.nodes import Call, Const, Index, Ref
 from s2s_ad.ir.types import INT, OPAQUE, Array, ListOf, Opaque, Scalar, TupleOf, Unknown
 
@@ -25,6 +27,8 @@ _LIST_METHODS = frozenset({"append", "pop", "extend", "insert", "reverse", "clea
 
 def attribute(b: Builder, base: Abs, attr: str) -> Abs:
     match base:
+        case OneOf():
+            return choose(b, base, lambda v: attribute(b, v, attr))
         case Known(value):
             return _of_object(b, value, attr)
         case ObjectRef(site):
@@ -44,6 +48,8 @@ def attribute(b: Builder, base: Abs, attr: str) -> Abs:
             return Bound(attr, base)
         case Num():
             return _of_number(b, base, attr)
+        case Bound("#super", ObjectRef() | Tup() as receiver, (Known(cls),)):
+            return _class_attribute(b, receiver, _class_of(b, receiver), attr, after=cls)
         case Iteration() | Bound():
             return Bound(attr, base)
     raise b.fail(f"`.{attr}` of this value is not understood")
@@ -106,10 +112,23 @@ def _of_heap(b: Builder, base: ObjectRef, obj: Any, attr: str) -> Abs:
     raise b.fail(f"`.{attr}` of this object is not understood")
 
 
-def _class_attribute(b: Builder, base: Abs, cls: type, attr: str) -> Abs:
+def _class_of(b: Builder, value: Abs) -> type:
+    if isinstance(value, ObjectRef):
+        obj = b.state.heap[value.site]
+        return obj.cls if isinstance(obj, Instance) else dict if isinstance(obj, DictObject) else list
+    return (value.cls if isinstance(value, Tup) else None) or tuple
+
+
+def _class_attribute(b: Builder, base: Abs, cls: type, attr: str, after: type | None = None) -> Abs:
+    """An attribute that a class gives its instances; with `after`, one from the classes behind it (`super()`)."""
     from s2s_ad.build.free_names import lift
 
-    for owner in cls.__mro__:
+    if attr == "__class__":
+        return Known(cls)
+    if attr == "__dict__" and isinstance(base, ObjectRef):
+        return _namespace(b, base)
+    order = cls.__mro__[cls.__mro__.index(after) + 1 :] if after is not None else cls.__mro__
+    for owner in order:
         if attr in vars(owner):
             found = vars(owner)[attr]
             break
@@ -126,10 +145,32 @@ def _class_attribute(b: Builder, base: Abs, cls: type, attr: str) -> Abs:
         return call_value(b, Known(found.fget), [base], {})
     if isinstance(found, types.FunctionType):
         return Bound(Known(found), base)
+    if isinstance(found, functools.cached_property):
+        from s2s_ad.build.calls import call_value
+        from s2s_ad.build.containers import store_attribute
+
+        value = call_value(b, Known(found.func), [base], {})
+        if isinstance(base, ObjectRef):
+            store_attribute(b, base, attr, value)
+        return value
+    if found is object.__init__:
+        return Known(_nothing)
     inner = getattr(found, "__wrapped__", None)
     if callable(found) and inner is not None:
         return Bound(Known(found), base)
     return lift(b, found, lambda: getattr(cls, attr), attr)
+
+
+def _nothing() -> None:
+    """What object's own `__init__` does."""
+
+
+def _namespace(b: Builder, base: ObjectRef) -> Abs:
+    """A copy of an object's attributes, as `vars(obj)` is read."""
+    obj = b.state.heap[base.site]
+    assert isinstance(obj, Instance)
+    site = b.site(b.node, "namespace")
+    return b.allocate(site, DictObject(obj.names, obj.items))
 
 
 def _of_number(b: Builder, base: Num, attr: str) -> Abs:
@@ -137,7 +178,7 @@ def _of_number(b: Builder, base: Num, attr: str) -> Abs:
     if isinstance(type_, Opaque):
         return Bound(attr, base)
     if isinstance(type_, ListOf):
-        if attr in _LIST_METHODS:
+        if attr in _LIST_METHODS or attr == "__getitem__":
             return Bound(attr, base)
         raise b.fail(f"a list has no `.{attr}`")
     if attr == "shape":

@@ -15,17 +15,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from s2s_ad.build.kinds import kind_of
 from s2s_ad.build.values import (
     Abs,
     Bound,
     Closure,
     DictObject,
+    HeapObject,
     Instance,
     Iteration,
     Known,
     ListObject,
     Num,
     ObjectRef,
+    OneOf,
     Poison,
     RangeValue,
     State,
@@ -76,6 +79,7 @@ class Frame:
     locals: frozenset[str] = frozenset()
     nonlocals: frozenset[str] = frozenset()
     this_class: type | None = None
+    receiver: Any = None
 
 
 @dataclass
@@ -195,7 +199,7 @@ class Builder:
         """A name for an intermediate value: the same in every walk over the same node."""
         key = (self.frame.key, id(node), hint, tag, self.unrolled)
         if key not in self.temps:
-            self.temps[key] = self.names.fresh(hint)
+            self.temps[key] = self.names.fresh(hint.strip("#") or "t")
         return self.temps[key]
 
     def site(self, node: ast.AST, tag: object = "") -> str:
@@ -250,6 +254,13 @@ class Builder:
                 from s2s_ad.ir.nodes import Call
 
                 return Call(range, tuple(self.expr(v) for v in (start, stop, step)), (), OPAQUE)
+            case OneOf(reason=reason):
+                from s2s_ad.build.alternatives import choice_expr
+
+                chosen = choice_expr(value)
+                if chosen is None:
+                    raise self.fail(reason)
+                return chosen
             case Bound() | Iteration():
                 raise self.fail("this value cannot be used here", "Call it, or loop over it.")
             case _:
@@ -300,6 +311,8 @@ class Builder:
         match value:
             case Num():
                 return self.atom(value, node, hint)
+            case OneOf(which):
+                return replace(value, which=self.bind(self.temp(node, f"{hint}_which"), which))
             case Tup(items, cls, whole):
                 named = tuple(self.container_item(v, node, f"{hint}_{k}") for k, v in enumerate(items))
                 return value if named == items else Tup(named, cls)
@@ -320,6 +333,7 @@ class Builder:
             from s2s_ad.build.numeric import view_place
 
             place = view_place(self, value.expr) or Place(name)
+        self.kinds.setdefault(name, kind_of(type_))
         known = self.types.get(name)
         self.types[name] = type_ if known is None else join(known, type_, name) or type_
         self.state.frozen -= {name}
@@ -348,6 +362,8 @@ class Builder:
                     items = tuple(self.container_item(v, node, f"{name}_{k}") for k, v in enumerate(items))
                     value = Tup(items, cls)
                 self.state.env[frame, name] = self.container_item(value, node, name)
+            case OneOf(which):
+                self.state.env[frame, name] = replace(value, which=self.bind(self.temp(node, f"{name}_which"), which))
             case _:
                 self.state.env[frame, name] = value
 
@@ -425,6 +441,27 @@ class Builder:
         for site, obj in list(self.state.heap.items()):
             self.state.heap[site] = replace(obj, items=tuple(renamed(v) for v in obj.items))
 
+    # -- objects ---------------------------------------------------------------------------------------------------
+    def allocate(self, site: str, obj: HeapObject) -> ObjectRef:
+        """A new object made at `site`; one that was made there before, and is still held, keeps its identity."""
+        if site in self.state.heap and self._is_held(site):
+            self._move_object(site, f"{site}'")
+        self.state.heap[site] = obj
+        return ObjectRef(site)
+
+    def _is_held(self, site: str) -> bool:
+        held = [*self.state.env.values(), *(v for obj in self.state.heap.values() for v in obj.items)]
+        return any(site in _sites(v) for v in held)
+
+    def _move_object(self, old: str, new: str) -> None:
+        if new in self.state.heap and self._is_held(new):
+            self._move_object(new, f"{new}'")
+        self.state.heap[new] = self.state.heap.pop(old)
+        for key, value in list(self.state.env.items()):
+            self.state.env[key] = _with_site(value, old, new)
+        for site, obj in list(self.state.heap.items()):
+            self.state.heap[site] = replace(obj, items=tuple(_with_site(v, old, new) for v in obj.items))
+
     # -- writing in place ------------------------------------------------------------------------------------------
     def mark_written(self, value: Num) -> None:
         """An array of this value is written in place: if that is news, walk again."""
@@ -461,18 +498,58 @@ class Builder:
         return Restart()
 
 
-def kind_of(type_: Type) -> Any:
-    """What decides the shape of a cotangent: values of one kind may share a name."""
-    match type_:
-        case Array(dtype, dims):
-            return ("array", dtype.kind if dtype.kind in "fc" else "i", dtype.itemsize, len(dims))
-        case Scalar():
-            return "number"
-    return type(type_).__name__
-
-
 def _leads_to(var: Var, roots: set[str]) -> bool:
     return var.place is not None and var.place.root in roots
+
+
+def _sites(value: Abs) -> Iterator[str]:
+    """The objects that a value refers to."""
+    match value:
+        case ObjectRef(site):
+            yield site
+        case Tup(items) | Iteration(_, items) | OneOf(_, items):
+            for item in items:
+                yield from _sites(item)
+        case Bound(function, receiver, args, kwargs):
+            for part in (function, receiver, *args, *(v for _, v in kwargs)):
+                if part is not None and not isinstance(part, str):
+                    yield from _sites(part)
+        case Closure(defaults=defaults, kw_defaults=kw):
+            for part in (*defaults, *(v for _, v in kw)):
+                yield from _sites(part)
+
+
+def _with_site(value: Abs, old: str, new: str) -> Abs:
+    """The value with the object `old` under its name `new`."""
+    if old not in _sites(value):
+        return value
+
+    def moved(v: Abs) -> Abs:
+        return _with_site(v, old, new)
+
+    match value:
+        case ObjectRef():
+            return ObjectRef(new)
+        case Tup(items, cls, whole):
+            return Tup(tuple(moved(v) for v in items), cls, whole)
+        case Iteration(kind, parts):
+            return Iteration(kind, tuple(moved(v) for v in parts))
+        case OneOf(which, options, reason):
+            return OneOf(which, tuple(moved(v) for v in options), reason)
+        case Bound(function, receiver, args, kwargs):
+            return Bound(
+                function if isinstance(function, str) else moved(function),
+                None if receiver is None else moved(receiver),
+                tuple(moved(v) for v in args),
+                tuple((k, moved(v)) for k, v in kwargs),
+            )
+        case Closure():
+            return replace(
+                value,
+                defaults=tuple(moved(v) for v in value.defaults),
+                kw_defaults=tuple((k, moved(v)) for k, v in value.kw_defaults),
+            )
+    return value
 
 
 def map_abs(value: Abs, f: Callable[[Expr], Expr]) -> Abs:
@@ -495,6 +572,8 @@ def map_abs(value: Abs, f: Callable[[Expr], Expr]) -> Abs:
             )
         case Iteration(kind, parts):
             return Iteration(kind, tuple(map_abs(p, f) for p in parts))
+        case OneOf(which, options, reason):
+            return OneOf(map_abs(which, f), tuple(map_abs(v, f) for v in options), reason)  # type: ignore[arg-type]
         case RangeValue(a, b, c):
             return RangeValue(map_abs(a, f), map_abs(b, f), map_abs(c, f))  # type: ignore[arg-type]
         case Closure(tree, source, frame, defaults, kw):

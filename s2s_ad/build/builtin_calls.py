@@ -6,6 +6,8 @@ Enters: a builtin and its abstract arguments.  Leaves: its abstract value, or No
 from __future__ import annotations
 
 import ast
+import copy
+import dataclasses
 import functools
 import operator
 import types
@@ -238,8 +240,7 @@ def _dict(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
         raise b.fail("a dict key must be known when the program is derived", "Use a list, or constant keys.")
     site = b.site(b.node, "dict")
     named = tuple(b.container_item(v, b.node, k if isinstance(k, str) else "item") for k, v in pairs.items())
-    b.state.heap[site] = DictObject(tuple(pairs), named)
-    return ObjectRef(site)
+    return b.allocate(site, DictObject(tuple(pairs), named))
 
 
 def _set(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
@@ -299,6 +300,59 @@ def _print(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     exprs = tuple(b.expr(a) for a in args)
     b.emit(Effect(Call(print, exprs, tuple((k, b.expr(v)) for k, v in kwargs.items()), OPAQUE), b.line))
     return Known(None)
+
+
+def _replaced(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """dataclasses.replace: made anew, with `__post_init__`."""
+    from s2s_ad.build.calls import construct
+
+    value = args[0]
+    obj = b.state.heap.get(value.site) if isinstance(value, ObjectRef) else None
+    if not isinstance(obj, Instance) or not dataclasses.is_dataclass(obj.cls):
+        raise b.fail("dataclasses.replace takes a dataclass")
+    held = dict(zip(obj.names, obj.items, strict=True))
+    fields = {f.name: held[f.name] for f in dataclasses.fields(obj.cls) if f.init and f.name in held}
+    return construct(b, obj.cls, [], fields | kwargs)
+
+
+def _copied(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """copy.copy."""
+    match args[0]:
+        case ObjectRef(site):
+            obj = b.state.heap[site]
+            if isinstance(obj, ListObject):
+                return containers.make_list(b, b.node, list(obj.items))
+            return b.allocate(b.site(b.node, "copy"), obj)
+        case Num(expr) as value if isinstance(expr.type, Array):
+            return apply(b, np.copy, [value], {})
+        case Num(expr) as value if isinstance(expr.type, ListOf):
+            return _list(b, [value], {})
+    return args[0]
+
+
+def _deeply_copied(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """copy.deepcopy; what is held twice stays one object."""
+    made: dict[str, Abs] = {}
+
+    def copied(value: Abs) -> Abs:
+        match value:
+            case ObjectRef(site):
+                if site not in made:
+                    obj = b.state.heap[site]
+                    items = tuple(b.container_item(copied(v), b.node, "item") for v in obj.items)
+                    made[site] = b.allocate(b.site(b.node, f"copy of {site}"), replace(obj, items=items))
+                return made[site]
+            case Tup(items, cls):
+                return Tup(tuple(copied(v) for v in items), cls)
+        return _copied(b, [value], {})
+
+    return copied(args[0])
+
+
+def _vars(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    from s2s_ad.build.attributes import attribute
+
+    return attribute(b, args[0], "__dict__")
 
 
 def _sum(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
@@ -475,6 +529,10 @@ def sorted_items(b: Builder, items: tuple[Abs, ...], key: Abs, reverse: Abs) -> 
 def _sorted_list(b: Builder, value: Abs, key: Abs, reverse: Abs) -> Abs:
     from s2s_ad.build import run_time_lists
 
+    if isinstance(value, RangeValue):
+        order = run_time_lists.sorted_range(b, value, key, reverse, b.node)
+        if order is not None:
+            return order
     items = value
     if not (isinstance(value, Num) and isinstance(value.type, ListOf)):
         items = run_time_lists.gathered(b, b.node, lambda put: run_time_lists.each(b, b.node, value, put), "to sort")
@@ -483,7 +541,17 @@ def _sorted_list(b: Builder, value: Abs, key: Abs, reverse: Abs) -> Abs:
 
 
 def _super(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    raise b.fail("`super()` is not understood here", "Call the base class's method by name, `Base.method(self, ...)`.")
+    frame = b.frame
+    while frame.this_class is None and frame.parent is not None:
+        frame = b.frames[frame.parent]
+    if len(args) == 2:
+        cls, receiver = known_value(args[0]), args[1]
+    else:
+        cls, receiver = frame.this_class, frame.receiver
+    if not isinstance(cls, type) or receiver is None:
+        fact = "the class that `super()` starts from is not known here"
+        raise b.fail(fact, "Call the base class's method by name, `Base.method(self, ...)`.")
+    return Bound("#super", receiver, (Known(cls),))
 
 
 def _partial(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
@@ -543,7 +611,16 @@ HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
     functools.partial: _partial,
     functools.reduce: lambda b, args, kwargs: _reduce(b, args),
     id: _id,
+    dataclasses.replace: _replaced,
+    copy.copy: _copied,
+    copy.deepcopy: _deeply_copied,
+    vars: _vars,
 }
+
+
+HANDLERS_OF_VALUES = frozenset(
+    {len, float, int, bool, complex, list, tuple, dict, isinstance, sum, min, max, any, all, getattr, type, str, repr, callable}
+)
 
 
 def _reduce(b: Builder, args: list[Abs]) -> Abs:

@@ -288,6 +288,10 @@ _TOLD = ("logging", "warnings")
 
 def told(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """`logging.info(...)`, `warnings.warn(...)`: passive, and run once."""
+    if fn is logging.getLogger:
+        names = [known_value(a) for a in args]
+        if NOTHING not in names and not kwargs:
+            return Known(logging.getLogger(*names))
     exprs = tuple(b.expr(a) for a in args)
     b.emit(Effect(Call(fn, exprs, tuple((k, b.expr(v)) for k, v in kwargs.items()), OPAQUE), b.line))
     return Known(None)

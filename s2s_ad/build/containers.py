@@ -120,8 +120,7 @@ def make_list(b: Builder, node: ast.AST, items: list[Abs], tag: str = "list") ->
     site = b.site(node, tag)
     if site in b.facts.dynamic:
         return dynamic_list(b, node, items, site)
-    b.state.heap[site] = ListObject(tuple(b.container_item(v, node, f"item_{k}") for k, v in enumerate(items)))
-    return ObjectRef(site)
+    return b.allocate(site, ListObject(tuple(b.container_item(v, node, f"item_{k}") for k, v in enumerate(items))))
 
 
 def dynamic_list(b: Builder, node: ast.AST, items: list[Abs], site: str) -> Num:
@@ -507,8 +506,7 @@ def dict_method(
             return found
         case "copy":
             site = b.site(b.node, "dict")
-            b.state.heap[site] = obj
-            return ObjectRef(site)
+            return b.allocate(site, obj)
         case "update":
             pairs_ = dict(zip(obj.keys, obj.items, strict=True))
             for arg in args:
@@ -564,7 +562,7 @@ def comprehension(b: Builder, node: Any) -> Abs:
 
     if isinstance(node, ast.DictComp):
         site = b.site(node, "dict")
-        b.state.heap[site] = DictObject((), ())
+        b.allocate(site, DictObject((), ()))
 
         def put() -> None:
             key = known_value(evaluate(b, node.key))

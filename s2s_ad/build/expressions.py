@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 
 
+from s2s_ad.build.alternatives import choose, each_choice
 from s2s_ad.build import containers, run_time_lists
 from s2s_ad.build.attributes import attribute
 from s2s_ad.build.calls import call
@@ -30,6 +31,7 @@ from s2s_ad.build.values import (
     ListObject,
     Num,
     ObjectRef,
+    OneOf,
     Poison,
     RangeValue,
     Tup,
@@ -211,6 +213,8 @@ def read_name(b: Builder, name: str) -> Abs:
 
 # -- operators ---------------------------------------------------------------------------------------------------------
 def binary(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
+    if isinstance(x, OneOf) or isinstance(y, OneOf):
+        return each_choice(b, [x, y], lambda v: binary(b, op, v[0], v[1]))
     sequence = containers.sequence_operator(b, op, x, y)
     if sequence is not None:
         return sequence
@@ -231,6 +235,8 @@ def binary(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
 
 
 def unary(b: Builder, op: Any, x: Abs) -> Abs:
+    if isinstance(x, OneOf):
+        return choose(b, x, lambda v: unary(b, op, v))
     known = known_value(x)
     if op is operator.not_:
         if known is not NOTHING:
@@ -270,6 +276,8 @@ def _simple(b: Builder, value: Abs, node: ast.AST) -> Abs:
 
 
 def compare(b: Builder, op: ast.cmpop, x: Abs, y: Abs) -> Abs:
+    if isinstance(x, OneOf) or isinstance(y, OneOf):
+        return each_choice(b, [x, y], lambda v: compare(b, op, v[0], v[1]))
     if isinstance(op, ast.In | ast.NotIn):
         found = containers.contains(b, x, y)
         if found is not None:
@@ -379,6 +387,10 @@ def branch(b: Builder, node: ast.AST, test: Expr, then: Callable[[], Abs], orels
         b.emit(If(test, tuple(then_block), tuple(else_block), b.line))
         return Known(None) if x is None and y is None else x if x is not None else y  # type: ignore[return-value]
     plain = not then_block and not else_block and isinstance(x, Num | Known) and isinstance(y, Num | Known)
+    if plain and isinstance(x, Known) and isinstance(y, Known) and {x.value is True, y.value is True} == {True, False}:
+        if isinstance(x.value, bool) and isinstance(y.value, bool):
+            b.state = before
+            return Num(Call(bool, (test,), (), BOOL) if test.type != BOOL else test) if x.value else Num(_negated(test))
     if plain and _both_passive(b, x, y):
         b.state = before
         ex, ey = b.expr(x), b.expr(y)
@@ -396,6 +408,12 @@ def branch(b: Builder, node: ast.AST, test: Expr, then: Callable[[], Abs], orels
     b.state = joined
     b.emit(If(test, (*then_block, *x_fix), (*else_block, *y_fix), b.line))
     return b.state.env.pop((b.frame.key, name))
+
+
+def _negated(test: Expr) -> Expr:
+    if isinstance(test, Call) and test.fn is operator.eq:
+        return replace(test, fn=operator.ne)
+    return Call(operator.not_, (test,), (), BOOL, "op")
 
 
 def _or_raise(b: Builder, value: Callable[[], Abs]) -> Abs | None:
@@ -465,8 +483,7 @@ def _dict(b: Builder, node: ast.expr, keys: list[ast.expr | None], values: list[
         hint = k if isinstance(k, str) and k.isidentifier() else "item"
         pairs[k] = b.container_item(evaluate(b, value), value, hint)
     site = b.site(node)
-    b.state.heap[site] = DictObject(tuple(pairs), tuple(pairs.values()))
-    return ObjectRef(site)
+    return b.allocate(site, DictObject(tuple(pairs), tuple(pairs.values())))
 
 
 def _text(b: Builder, node: ast.JoinedStr) -> Text:
@@ -503,7 +520,10 @@ def part_of_range(b: Builder, base: RangeValue, slice_: ast.expr) -> Abs:
     start, stop, step = base.start, base.stop, base.step
     if isinstance(slice_, ast.Slice):
         if slice_.lower is not None or slice_.step is not None or slice_.upper is None:
-            raise b.fail("this part of a range is not understood", "Write its bounds out.")
+            bounds = [None if p is None else b.expr(evaluate(b, p)) for p in (slice_.lower, slice_.upper, slice_.step)]
+            part = b.bind(b.temp(b.node, "part"), Num(Index(b.expr(base), (Slice(*bounds),), OPAQUE)))
+            parts = [Num(Call(getattr, (part.expr, Const(n)), (), INT, f"attribute:{n}")) for n in ("start", "stop", "step")]
+            return RangeValue(*(b.atom(p, b.node, n) for p, n in zip(parts, ("start", "stop", "step"), strict=True)))
         part = Index(b.expr(base), (Slice(None, b.expr(evaluate(b, slice_.upper)), None),), OPAQUE)
         end: Abs = Num(Call(len, (part,), (), INT))
         if known_value(step) != 1:
@@ -518,7 +538,24 @@ def part_of_range(b: Builder, base: RangeValue, slice_: ast.expr) -> Abs:
 # -- subscripts ---------------------------------------------------------------------------------------------------------
 def subscript(b: Builder, base: Abs, slice_: ast.expr) -> Abs:
     """`base[slice]`, read."""
-    static = containers.static_subscript(b, base, slice_, lambda n: evaluate(b, n))
+    if isinstance(base, OneOf):
+        return choose(b, base, lambda v: subscript(b, v, slice_))
+    values: dict[int, Abs] = {}
+
+    def once(node: ast.expr) -> Abs:
+        if id(node) not in values:
+            values[id(node)] = evaluate(b, node)
+        return values[id(node)]
+
+    if isinstance(base, Tup | ObjectRef | Known) and not isinstance(slice_, ast.Slice | ast.Tuple):
+        key = once(slice_)
+        if isinstance(key, OneOf):
+            return choose(b, key, lambda k: _item(b, base, slice_, lambda n: k if n is slice_ else once(n)))
+    return _item(b, base, slice_, once)
+
+
+def _item(b: Builder, base: Abs, slice_: ast.expr, once: Callable[[ast.expr], Abs]) -> Abs:
+    static = containers.static_subscript(b, base, slice_, once)
     if static is not None:
         return static
     if isinstance(base, Tup | ObjectRef):
@@ -526,13 +563,15 @@ def subscript(b: Builder, base: Abs, slice_: ast.expr) -> Abs:
     if isinstance(base, Known):
         if isinstance(base.value, type):
             return base  # a generic alias in an annotation-like expression
+        if base.value is None:
+            raise b.certain(TypeError, "'NoneType' object is not subscriptable")
         base = Num(b.expr(base))
     if isinstance(base, RangeValue):
         return part_of_range(b, base, slice_)
     if not isinstance(base, Num):
         raise b.fail("this value cannot be indexed")
     start = len(b.block)
-    items, single = items_of_slice(b, slice_)
+    items, single = items_of_slice(b, slice_, once)
     if len(b.block) > start:
         base = settle(b, [base], start, [slice_])[0]  # type: ignore[assignment]
     assert isinstance(base, Num)
@@ -541,19 +580,22 @@ def subscript(b: Builder, base: Abs, slice_: ast.expr) -> Abs:
     return index(b, base, items, single)
 
 
-def items_of_slice(b: Builder, slice_: ast.expr) -> tuple[list[Any], bool]:
+def items_of_slice(
+    b: Builder, slice_: ast.expr, once: Callable[[ast.expr], Abs] | None = None
+) -> tuple[list[Any], bool]:
     """The items of a subscript: abstract values, and `slice` objects of them."""
+    value_of = once if once is not None else lambda node: evaluate(b, node)
     single = not isinstance(slice_, ast.Tuple)
     nodes = slice_.elts if isinstance(slice_, ast.Tuple) else [slice_]
     items: list[Any] = []
     for node in nodes:
         if isinstance(node, ast.Slice):
-            parts = [None if p is None else evaluate(b, p) for p in (node.lower, node.upper, node.step)]
+            parts = [None if p is None else value_of(p) for p in (node.lower, node.upper, node.step)]
             items.append(slice(*parts))
         elif isinstance(node, ast.Starred):
-            items += containers.items_of(b, evaluate(b, node.value))
+            items += containers.items_of(b, value_of(node.value))
         else:
-            value = evaluate(b, node)
+            value = value_of(node)
             if single and isinstance(value, Tup):
                 return static_items(value), False
             items.append(value)

@@ -5,6 +5,7 @@ Enters: two states.  Leaves: one that covers both, and for each side the assignm
 
 from __future__ import annotations
 
+import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +21,20 @@ from s2s_ad.build.values import (
     ListObject,
     Num,
     ObjectRef,
+    OneOf,
     Poison,
     State,
     Tup,
     is_number,
     leaf_expr,
 )
-from s2s_ad.ir.nodes import Assign, Call, Const, MoveRoot, Place, Stmt, Var
-from s2s_ad.ir.types import Array, ListOf, Opaque, Scalar, Type, Unknown, join
+from s2s_ad.ir.nodes import Assign, Call, Choice, Const, Expr, MoveRoot, Place, Stmt, Var, map_statement, number, place_variables, statement_exprs, variables
+from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, Opaque, Scalar, Type, Unknown, join
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
+
+_ALTERNATIVES = 8
 
 
 class Joiner:
@@ -42,6 +46,7 @@ class Joiner:
         self.site = site
         self.left_fix: list[Stmt] = []
         self.right_fix: list[Stmt] = []
+        self.where: str | None = None
         self.out = State()
 
     def run(self) -> tuple[State, list[Stmt], list[Stmt]]:
@@ -61,7 +66,43 @@ class Joiner:
         for site in [*self.left.heap, *(s for s in self.right.heap if s not in self.left.heap)]:
             if site not in self.out.heap:
                 self._object(site)
-        return self.out, self.left_fix, self.right_fix
+        return self.out, self._in_order(self.left_fix), self._in_order(self.right_fix)
+
+    def _in_order(self, fix: list[Stmt]) -> list[Stmt]:
+        """All of a side's assignments happen at once: none may read what another has given a new value."""
+        groups: list[list[Stmt]] = []
+        for stmt in fix:
+            if isinstance(stmt, MoveRoot):
+                groups[-1].append(stmt)
+            else:
+                groups.append([stmt])
+        ordered: list[Stmt] = []
+        while groups:
+            for k, group in enumerate(groups):
+                others = groups[:k] + groups[k + 1 :]
+                if not any(_reads(g) & _writes(group) for g in others):
+                    ordered += groups.pop(k)
+                    break
+            else:
+                ordered.append(self._set_aside(groups))
+        return ordered
+
+    def _set_aside(self, groups: list[list[Stmt]]) -> Stmt:
+        """A cycle is cut: one of the values in it gets a name of its own first."""
+        first = groups[0][0]
+        assert isinstance(first, Assign)
+        name = first.targets[0]
+        if any(len(g) > 1 or any(v.place is not None for s in g for v in _variables_of(s)) for g in groups):
+            raise self.b.fail(f"`{name}` and other names change places here in a way that is not understood")
+        from s2s_ad.build.builder import rename_expr
+
+        aside = self.b.names.fresh(f"{name}_old")
+        type_ = self.b.types.get(name, OPAQUE)
+        self.b.types[aside] = type_
+        for group in groups[1:]:
+            for k, stmt in enumerate(group):
+                group[k] = map_statement(stmt, lambda e: rename_expr(e, name, Var(aside, type_)))
+        return Assign((aside,), (Var(name, type_),), self.b.line, "join")
 
     def _one_sided(self, value: Abs) -> Abs:
         if isinstance(value, Num):
@@ -78,35 +119,78 @@ class Joiner:
             case Tup(xs, cx, wx), Tup(ys, cy, wy) if len(xs) == len(ys) and cx is cy:
                 if wx is not None and wx == wy and xs == ys:
                     return x
-                return Tup(tuple(self.value(p, q, f"{name}_{k}") for k, (p, q) in enumerate(zip(xs, ys, strict=True))), cx)
+                return Tup(self._parts(xs, ys, name), cx)
             case Iteration(kind, xs), Iteration(other, ys) if kind == other and len(xs) == len(ys):
-                return Iteration(kind, tuple(self.value(p, q, name) for p, q in zip(xs, ys, strict=True)))
+                return Iteration(kind, self._parts(xs, ys, name))
             case ObjectRef(s), ObjectRef(t):
                 return self._two_objects(s, t, name)
+        if isinstance(x, OneOf) or isinstance(y, OneOf):
+            return x if x == y else self._one_of(x, y, name)
         if x == y and not isinstance(x, Num):
             return x
         return self._numbers(x, y, name)
 
+    def _parts(self, xs: tuple[Abs, ...], ys: tuple[Abs, ...], name: str) -> tuple[Abs, ...]:
+        outer, self.where = self.where, f"{self.where or ''} {name}"
+        parts = tuple(self.value(p, q, f"{name}_{k}") for k, (p, q) in enumerate(zip(xs, ys, strict=True)))
+        self.where = outer
+        return parts
+
     def _two_objects(self, s: str, t: str, name: str) -> Abs:
         a, c = self.left.heap.get(s), self.right.heap.get(t)
-        if isinstance(a, ListObject) and isinstance(c, ListObject) and ("#" not in s):
+        known = {s, t} <= self.b.facts.dynamic or ":list" not in s or ":list" not in t
+        if isinstance(a, ListObject) and isinstance(c, ListObject) and not known:
             self.b.facts.dynamic |= {s, t}
             from s2s_ad.build.builder import Restart
 
             self.b.names.reset()
             raise Restart
-        return Poison(f"`{name}` is one of two objects here, depending on the path taken")
+        return self._one_of(ObjectRef(s), ObjectRef(t), name)
+
+    def _one_of(self, x: Abs, y: Abs, name: str) -> Abs:
+        """What is of one kind on one path and of another on the other: both, and a number that says which."""
+        reason = f"`{name}` holds different kinds of value here, depending on the path taken"
+        sides = [v.options if isinstance(v, OneOf) else (v,) for v in (x, y)]
+        options = list(sides[0])
+        for value in sides[1]:
+            if value not in options:
+                options.append(value)
+        if len(options) > _ALTERNATIVES:
+            return Poison(reason)
+        key = ("which", self.site, self.where, name)
+        if key not in self.b.temps:
+            self.b.temps[key] = self.b.names.fresh(f"{name.strip('#')}_which")
+        target = self.b.temps[key]
+        for fix, value in ((self.left_fix, x), (self.right_fix, y)):
+            which = self._which(value, options)
+            if not (isinstance(which, Var) and which.name == target):
+                fix.append(Assign((target,), (which,), self.b.line, "join"))
+        self.b.types[target] = INT
+        return OneOf(Num(Var(target, INT)), tuple(options), reason)
+
+    def _which(self, value: Abs, options: list[Abs]) -> Expr:
+        """The position of a side's value among the alternatives."""
+        if not isinstance(value, OneOf):
+            return number(options.index(value))
+        places = [options.index(v) for v in value.options]
+        if places == list(range(len(places))):
+            return value.which.expr
+        result: Expr = number(places[-1])
+        for k in reversed(range(len(places) - 1)):
+            test = Call(operator.eq, (value.which.expr, number(k)), (), BOOL, "op")
+            result = Choice(test, number(places[k]), result, INT)
+        return result
 
     def _numbers(self, x: Abs, y: Abs, name: str) -> Abs:
         ex, ey = leaf_expr(x), leaf_expr(y)
         if ex is None or ey is None:
-            return Poison(f"`{name}` holds different kinds of value here, depending on the path taken")
+            return self._one_of(x, y, name)
         type_ = self._type(x, y, ex.type, ey.type)
         if type_ is None:
-            return Poison(f"`{name}` holds different kinds of value here, depending on the path taken")
+            return self._one_of(x, y, name)
         if not isinstance(x, Num) and not isinstance(y, Num) and not (is_number(getattr(x, "value", None))):
             if isinstance(type_, Opaque):
-                return Poison(f"`{name}` holds different constants here, depending on the path taken")
+                return self._one_of(x, y, name)
         xn, yn = (v if isinstance(v, Num) else Num(e) for v, e in ((x, ex), (y, ey)))
         known = xn.known if xn.known is not NOTHING and _same(xn.known, yn.known) else NOTHING
         unsure = xn.unsure or yn.unsure
@@ -124,13 +208,15 @@ class Joiner:
     def _target(self, x: Num, y: Num, name: str, type_: Type) -> str:
         if isinstance(x.expr, Var) and isinstance(y.expr, Var) and x.expr.name == y.expr.name:
             return x.expr.name
-        from s2s_ad.build.builder import kind_of
+        from s2s_ad.build.kinds import kind_of
 
         kind = kind_of(type_)
-        key = ("join", self.site, name, kind)
+        key = ("join", self.site, self.where, name, kind)
         kinds = self.b.kinds
         own = {n for n in self.b.local_names.values() if kinds.get(n, kind) == kind}
         own |= {n for n in self.b.kind_names.values() if kinds.get(n) == kind}
+        if self.where is not None:
+            own = set()  # an item of a container is not the author's name that it looks like
         for value in (x, y):
             if isinstance(value.expr, Var) and (value.expr.name == name or value.expr.name in own) and name == value.expr.name:
                 return value.expr.name
@@ -214,6 +300,11 @@ class Joiner:
         return False
 
     def _object(self, site: str) -> None:
+        outer, self.where = self.where, site
+        self._joined_object(site)
+        self.where = outer
+
+    def _joined_object(self, site: str) -> None:
         a, c = self.left.heap.get(site), self.right.heap.get(site)
         if a is None or c is None:
             one = a if a is not None else c
@@ -256,6 +347,23 @@ class Joiner:
             hint = key if isinstance(key, str) and key.isidentifier() else f"{name}_{k}"
             out.append(self.value(p, q, hint))
         return tuple(out)
+
+
+def _variables_of(stmt: Stmt) -> list[Var]:
+    return [v for e in statement_exprs(stmt) for v in variables(e)]
+
+
+def _reads(group: list[Stmt]) -> set[str]:
+    found: set[str] = set()
+    for var in (v for s in group for v in _variables_of(s)):
+        found.add(var.name)
+        if var.place is not None:
+            found |= {var.place.root, *(v.name for v in place_variables(var.place))}
+    return found
+
+
+def _writes(group: list[Stmt]) -> set[str]:
+    return {t for s in group if isinstance(s, Assign) for t in s.targets}
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from s2s_ad.build.alternatives import choose_to_do
 from s2s_ad.build import containers
 from s2s_ad.build.builder import Restart
 from s2s_ad.build.join import join_states
@@ -27,6 +28,7 @@ from s2s_ad.build.values import (
     ListObject,
     Num,
     ObjectRef,
+    OneOf,
     Poison,
     RangeValue,
     State,
@@ -242,6 +244,9 @@ def run_loop(
     target: str | None = None,
 ) -> None:
     """Run `body` for each item of `iterable`, after `bind(item)`. `target` is the author's name of a simple loop variable."""
+    if isinstance(iterable, OneOf):
+        choose_to_do(b, iterable, lambda v: run_loop(b, node, v, bind, body, stop, target))
+        return
     if isinstance(iterable, Iteration) and iterable.kind == "filter":
         _run_filtered(b, node, iterable, bind, body, stop)
         return

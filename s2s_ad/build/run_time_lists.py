@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2s_ad.build import containers
 from s2s_ad.build.numeric import apply, index
-from s2s_ad.build.values import NOTHING, Abs, Known, Num, RangeValue, Tup, known_value, varied
+from s2s_ad.build.values import NOTHING, Abs, Bound, Known, Num, ObjectRef, RangeValue, Tup, known_value, varied
 from s2s_ad.errors import AliasingError
 from s2s_ad.ir.nodes import Call, Choice, Const, Display, Effect, Expr, Index, Lazy, Method, Raise, Slice, Var, number
 from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, Scalar, TupleOf
@@ -168,6 +168,13 @@ def sorted_list(b: Builder, items: Num, key: Abs, reverse: Abs, node: ast.AST) -
     return gathered(b, take, lambda put: each(b, take, order, lambda k: put(index(b, items, [k], True))), "sorted")
 
 
+def sorted_range(b: Builder, whole: RangeValue, key: Abs, reverse: Abs, node: ast.AST) -> Num | None:
+    """Positions in the order of a list's items, as a derivative's text sorts; None for another key."""
+    if not (isinstance(key, Bound) and key.function == "__getitem__" and isinstance(key.receiver, Num)):
+        return None
+    return _order_by(b, b.expr(whole), key.receiver, reverse, node) if isinstance(key.receiver.type, ListOf) else None
+
+
 def order_of(b: Builder, items: Num, key: Abs, reverse: Abs, node: ast.AST) -> Num:
     """The positions of the items in their order, as Python's stable sort has it."""
     keys = items
@@ -177,10 +184,14 @@ def order_of(b: Builder, items: Num, key: Abs, reverse: Abs, node: ast.AST) -> N
         rank = _Numbered(node, 8)
         made = gathered(b, rank, lambda put: each(b, rank, items, lambda v: put(call_value(b, key, [v], {}))), "keys")
         keys = named(b, made, node, "keys")
+    return _order_by(b, Call(range, (length(items).expr,), (), OPAQUE), keys, reverse, node)
+
+
+def _order_by(b: Builder, whole: Expr, keys: Num, reverse: Abs, node: ast.AST) -> Num:
+    """`sorted(range(n), key=keys.__getitem__)`."""
     options: list[tuple[str, Expr]] = [("key", Call(getattr, (keys.expr, Const("__getitem__")), (), OPAQUE, "attribute:__getitem__"))]
     if known_value(reverse) is not False:
         options.append(("reverse", b.expr(reverse)))
-    whole = Call(range, (length(items).expr,), (), OPAQUE)
     expr = Call(sorted, (whole,), tuple(options), ListOf(INT))
     return b.bind(b.temp(node, "order"), Num(expr, origins=frozenset({b.site(node, "order")})))
 
@@ -196,6 +207,8 @@ def method(b: Builder, base: Num, name: str, args: list[Abs], kwargs: dict[str, 
             raise b.fail(f"`{name}` on a list inside a list is not understood here", "Give the inner list a name first.")
         _refuse_frozen(b, base)
     match name, args:
+        case "__getitem__", [k] if not isinstance(k, Tup | ObjectRef):
+            return index(b, base, [k], True)
         case "append", [value]:
             containers.append(b, base, value)
         case "extend", [value]:

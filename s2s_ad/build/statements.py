@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from s2s_ad.build.alternatives import choose, choose_to_do
 from s2s_ad.build import containers
 from s2s_ad.build.attributes import attribute
 from s2s_ad.build.builder import Unreachable
@@ -35,6 +36,7 @@ from s2s_ad.build.values import (
     ListObject,
     Num,
     ObjectRef,
+    OneOf,
     Poison,
     Tup,
     known_value,
@@ -67,19 +69,25 @@ def run_body(b: Builder, tree: ast.FunctionDef) -> Abs:
 
 def run_block(b: Builder, statements: list[ast.stmt]) -> bool:
     """Run statements; True if the block ends by raising."""
-    for stmt in statements:
-        try:
-            with b.at(stmt):
-                if run(b, stmt):
-                    return True
-        except Unreachable:
-            return True
-        except CertainError as error:
-            if b.depth == 0:
-                raise
-            b.emit(Raise(raised_error(error), b.line))
-            return True
-    return False
+
+    def step(stmt: ast.stmt) -> bool:
+        with b.at(stmt):
+            return run(b, stmt)
+
+    return any(raising(b, lambda s=stmt: step(s)) for stmt in statements)  # type: ignore[misc]
+
+
+def raising(b: Builder, action: Callable[[], bool]) -> bool:
+    """Run `action`; True if it ends by raising, for which a statement is written where it may not be reached."""
+    try:
+        return action()
+    except Unreachable:
+        return True
+    except CertainError as error:
+        if b.depth == 0:
+            raise
+        b.emit(Raise(raised_error(error), b.line))
+        return True
 
 
 def raised_error(error: CertainError) -> Call:
@@ -252,15 +260,28 @@ def assign_target(b: Builder, target: ast.expr, value: Abs) -> None:
         case ast.Subscript():
             store_subscript(b, target, value, None, len(b.block), target)
         case ast.Attribute(base, attr):
-            receiver = evaluate(b, base)
-            if isinstance(receiver, ObjectRef):
-                containers.store_attribute(b, receiver, attr, value)
-                return
-            raise b.fail(f"the attribute `{attr}` of this object cannot be set here", "Return the value instead.")
+            _set_attribute(b, evaluate(b, base), attr, value)
         case ast.Starred(inner):
             assign_target(b, inner, value)
         case _:
             raise b.fail("this cannot be assigned to")
+
+
+def _set_attribute(b: Builder, receiver: Abs, attr: str, value: Abs) -> None:
+    match receiver:
+        case ObjectRef():
+            containers.store_attribute(b, receiver, attr, value)
+        case OneOf():
+            choose_to_do(b, receiver, lambda r: _set_attribute(b, r, attr, value))
+        case _:
+            raise b.fail(f"the attribute `{attr}` of this object cannot be set here", "Return the value instead.")
+
+
+def as_test(b: Builder, value: Abs) -> Abs:
+    """Whether a value counts as true."""
+    known = known_value(value)
+    truth = bool(known) if known is not NOTHING else containers.truth(b, value)
+    return Known(truth) if truth is not None else Num(Call(bool, (b.expr(value),), (), BOOL))
 
 
 def _assign_nonlocal(b: Builder, name: str, value: Abs, node: ast.AST) -> None:
@@ -279,6 +300,9 @@ def _assign_nonlocal(b: Builder, name: str, value: Abs, node: ast.AST) -> None:
 
 def unpack(b: Builder, target: ast.expr, elts: list[ast.expr], value: Abs) -> None:
     """`a, *b, (c, d) = value`."""
+    if isinstance(value, OneOf):
+        choose_to_do(b, value, lambda v: unpack(b, target, elts, v))
+        return
     if isinstance(value, Num) and isinstance(value.type, Array | ListOf | Unknown):
         if any(isinstance(e, ast.Starred) for e in elts):
             raise b.fail("a starred target takes items of an array here", "Use slices.")
@@ -338,7 +362,15 @@ def _is_list(b: Builder, value: Abs) -> bool:
 
 def store_subscript(b: Builder, target: ast.Subscript, value: Abs, op: Any, start: int, node: ast.AST) -> None:
     """`base[slice] = value`, or `base[slice] op= value`."""
-    base = evaluate(b, target.value)
+    _store_into(b, evaluate(b, target.value), target, value, op, start, node)
+
+
+def _store_into(
+    b: Builder, base: Abs, target: ast.Subscript, value: Abs, op: Any, start: int, node: ast.AST
+) -> None:
+    if isinstance(base, OneOf):
+        choose_to_do(b, base, lambda v: _store_into(b, v, target, value, op, len(b.block), node))
+        return
     if isinstance(base, ObjectRef) and not isinstance(target.slice, ast.Slice):
         key = known_value(evaluate(b, target.slice))
         if key is not NOTHING:
@@ -474,6 +506,8 @@ def conditional(
     b: Builder, node: ast.AST, test: Abs, then: Callable[[], Any], orelse: Callable[[], Any]
 ) -> bool:
     """`if test: then() else: orelse()`; True if both sides end by raising."""
+    if isinstance(test, OneOf):
+        test = choose(b, test, lambda v: as_test(b, v))
     known = known_value(test)
     truth = bool(known) if known is not NOTHING else containers.truth(b, test)
     if truth is not None:

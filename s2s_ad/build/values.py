@@ -118,13 +118,22 @@ class Iteration:
 
 
 @dataclass(frozen=True)
+class OneOf:
+    """One of several values of different kinds; the run-time integer `which` says which."""
+
+    which: Num
+    options: tuple[Abs, ...]
+    reason: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True)
 class Poison:
     """A name that holds different kinds of thing on different paths; reading it is refused with this reason."""
 
     reason: str
 
 
-Abs = Num | Known | Tup | ObjectRef | Closure | Bound | RangeValue | Iteration | Poison
+Abs = Num | Known | Tup | ObjectRef | Closure | Bound | RangeValue | Iteration | OneOf | Poison
 
 
 @dataclass(frozen=True)
@@ -216,7 +225,7 @@ def varied(value: Abs, heap: dict[str, HeapObject]) -> bool:
             return any(varied(v, heap) for v in items)
         case ObjectRef(site):
             return any(varied(v, heap) for v in heap[site].items)
-        case Iteration(_, parts):
+        case Iteration(_, parts) | OneOf(_, parts):
             return any(varied(v, heap) for v in parts)
     return False
 

@@ -150,7 +150,7 @@ def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable
     needed = record_names(reverse_body, grads, bar_name, forward, built)
     record = Display("tuple", tuple(Var(n, work.types.get(n, OPAQUE)) for n in needed), OPAQUE)
     bound = surely_bound(tuple(forward), {p.name for p in built.parameters})
-    holes = [Assign((n,), (Const(None),), note="hole") for n in needed if n not in bound]
+    holes = [Assign((n,), (hole(work.types.get(n, OPAQUE)),), note="hole") for n in needed if n not in bound]
     forward_function = Function(
         names.fresh(f"{built.name}_forward"),
         (*_declared(built), *_captured(built)),
@@ -168,6 +168,19 @@ def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable
         f"The cotangents of {', '.join(wrt)} for a cotangent of {built.name}'s value; the record is left as it is.",
     )
     return Adjoint((reverse_function, forward_function), reverse_function.name, names)
+
+
+def hole(type_: Type) -> Expr:
+    """What a name holds that is recorded before it has a value: something of its type, which is never used."""
+    match type_:
+        case Scalar(dtype):
+            return number({"b": False, "i": 0, "u": 0, "f": 0.0}.get(dtype.kind, 0j))
+        case Array(dtype, dims):
+            sizes = Display("tuple", (number(0),) * len(dims), TupleOf((INT,) * len(dims)))
+            return Call(np.zeros, (number(0) if len(dims) == 1 else sizes,), (), type_)
+        case ListOf():
+            return Display("list", (), type_)
+    return Const(None)
 
 
 def _typed(expr: Expr, type_: Type) -> Expr:
@@ -352,7 +365,7 @@ def sweeps(
     forward = assembler.forward(nodes)
     reverse = [*assembler.reverse(nodes), *tail]
     tapes: list[Stmt] = [Assign((t.name,), (Display("list", (), ListOf(t.item)),), note="tape") for t in assembler.tapes]
-    holes: list[Stmt] = [Assign((n,), (Const(None),), note="hole") for n in assembler.undefined]
+    holes: list[Stmt] = [Assign((n,), (hole(types.get(n, OPAQUE)),), note="hole") for n in assembler.undefined]
     return grads, [*tapes, *holes, *forward], reverse
 
 

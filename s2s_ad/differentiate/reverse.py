@@ -483,10 +483,9 @@ class Sweep:
         taken = [self.bars.take(t) for t in stmt.targets]
         if key not in self.bars.state and all(b is None for b in taken):
             return
+        self.written(node.post)  # the list is as long as it is after the pop, and the names hold what was popped
         if key not in self.bars.state:
-            self.written(node.post)  # the list is as long as it is after the pop
             self.bars.set(key, zeros(key, self.types[key]), owned=True)
-            self.written(node.after)
         elif not self.bars.state[key].owned:
             bar = self.bars.state[key]
             self.bars.set(key, Call(list, (bar.var,), (), bar.type), owned=True)

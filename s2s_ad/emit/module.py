@@ -44,7 +44,7 @@ from s2s_ad.ir.nodes import (
     walk,
 )
 from s2s_ad.ir.nodes import all_statements as every_statement
-from s2s_ad.ir.types import Array, ListOf, Scalar
+from s2s_ad.ir.types import Array, ListOf, Scalar, TupleOf
 
 _AUGMENTED = {op: sign for op, (sign, _) in BINARY.items() if sign not in ("==", "!=", "<", "<=", ">", ">=", "is", "is not")}
 
@@ -113,7 +113,7 @@ class Writer:
             case Append(target, value):
                 self.put(depth, f"{p(target)}.append({p(value)}){note}", stmt.line)
             case PopLast(targets, source):
-                names = ", ".join(targets) + ("," if len(targets) == 1 and isinstance(source.type, ListOf) and _is_tuple(source) else "")
+                names = ", ".join(targets) + ("," if len(targets) == 1 and _holds_pairs_of_one(source) else "")
                 self.put(depth, f"{names} = {p(source)}.pop(){note}", stmt.line)
             case Effect(value):
                 self.put(depth, p(value) + note, stmt.line)
@@ -244,9 +244,12 @@ def _item_text(p: Printer, item: Any) -> str:
 
 
 def _is_tuple(expr: Expr) -> bool:
-    from s2s_ad.ir.types import TupleOf
-
     return isinstance(expr.type, ListOf) and isinstance(expr.type.item, TupleOf)
+
+
+def _holds_pairs_of_one(source: Expr) -> bool:
+    item = source.type.item if isinstance(source.type, ListOf) else None
+    return isinstance(item, TupleOf) and len(item.items) == 1
 
 
 def _visible(block: Block) -> bool:

@@ -54,7 +54,7 @@ from s2s_ad.simplify.once import once
 
 def clean(function: Function, optimize: bool = True) -> Function:
     if not optimize:
-        return function
+        return replace(function, body=_without_spare_names(function.body, names_read(function.result)))
     body, result = function.body, function.result
     for _ in range(4):
         before = body
@@ -63,6 +63,28 @@ def clean(function: Function, optimize: bool = True) -> Function:
         if body == before:
             break
     return once(replace(function, body=body, result=result))
+
+
+def _without_spare_names(block: Block, live: set[str]) -> Block:
+    """Names given in case they would be needed, and never read, may stand for nothing: they go in any case."""
+    read = set(live)
+    for stmt in all_statements(block):
+        read |= reads(stmt)
+
+    def kept(body: Block) -> Block:
+        out: list[Stmt] = []
+        for stmt in body:
+            if isinstance(stmt, Assign) and stmt.note == "alias" and not set(stmt.targets) & read:
+                continue
+            match stmt:
+                case If(_, then, orelse):
+                    stmt = replace(stmt, then=kept(then), orelse=kept(orelse))
+                case For(body=inner) | While(body=inner) | With(body=inner):
+                    stmt = replace(stmt, body=kept(inner))
+            out.append(stmt)
+        return tuple(out)
+
+    return kept(block)
 
 
 # -- dead statements -----------------------------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ class Verdict:
 
     def group(self) -> str:
         """What counts as the same failure while a program shrinks."""
-        return f"{self.kind}: {re.sub(r'[-+.0-9e]+|`[^`]*`', '#', self.reason)[:90]}"
+        reason = re.sub(r"-?\d[\d.e+-]*|`[^`]*`", "#", self.reason)
+        return f"{self.kind}: {reason[:90]}"
 
 
 class TimeOut(Exception):
