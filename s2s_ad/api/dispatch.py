@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from s2s_ad.api.checks import check_differentiable, check_scalar_result
 from s2s_ad.api.settle import settler
 from s2s_ad.build.signature import args_key, spec_of
-from s2s_ad.errors import InternalError, Place, S2SError, SignatureError
+from s2s_ad.errors import AliasingError, InternalError, Place, S2SError, SignatureError
 from s2s_ad.ir.spec import Spec
 
 if TYPE_CHECKING:
@@ -124,6 +124,16 @@ class Entry:
         return more, {capture.parameter: value for capture, value in zip(self.captures, captured, strict=True)}
 
 
+SHARED = "shared memory: "  # how emitted programs begin what they say when they find arrays that overlap
+
+
+def shared_memory(message: str) -> AliasingError:
+    return AliasingError(
+        message.removeprefix(SHARED),
+        "Pass copies (x.copy()) of arguments that overlap; copy what a reshape may copy before it is written.",
+    )
+
+
 class Family:
     """All programs that answer one question about one function, by signature."""
 
@@ -139,10 +149,16 @@ class Family:
             entry = self.entries.get(args_key(values))
         except SignatureError as error:
             raise self._named(error, values) from None
-        if entry is not None and entry.plain:
-            return entry, entry.function(*values, *tangents)
-        entry, more, captured = self._current(values, entry)
-        return entry, entry.function(*values, *more, *tangents, **captured)
+        more: tuple[Any, ...] = ()
+        captured: dict[str, Any] = {}
+        if entry is None or not entry.plain:
+            entry, more, captured = self._current(values, entry)
+        try:
+            return entry, entry.function(*values, *more, *tangents, **captured)
+        except ValueError as error:
+            if str(error).startswith(SHARED):
+                raise shared_memory(str(error)) from None
+            raise
 
     def entry_for(self, values: tuple[Any, ...]) -> Entry:
         try:

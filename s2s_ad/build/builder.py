@@ -10,10 +10,13 @@ array is written in place somewhere, or that a list needs a run-time length.
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from s2s_ad.build.kinds import kind_of
 from s2s_ad.build.values import (
@@ -46,6 +49,10 @@ from s2s_ad.ir.nodes import (
     Assign,
     Call,
     Const,
+    If,
+    Lazy,
+    Raise,
+    number,
     Display,
     Expr,
     Index,
@@ -58,7 +65,7 @@ from s2s_ad.ir.nodes import (
     place_variables,
     variables,
 )
-from s2s_ad.ir.types import OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, join
+from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, join
 
 
 class Restart(Exception):
@@ -134,6 +141,7 @@ class Builder:
         self.guards: dict[tuple[int, str], Guard] = {}
         self.types: dict[str, Type] = {}
         self.kinds: dict[str, Any] = {}
+        self.bindings: dict[str, str] = {}  # where each name was last given a value
         self.kind_names: dict[tuple[Any, str, Any], str] = {}
         self.unrolled: tuple[int, ...] = ()
         self.looping: list[str] = []
@@ -324,7 +332,25 @@ class Builder:
         value = replace(value, expr=self.save_before_rebinding(name, value.expr))
         expr = value.expr
         self.emit(Assign((name,), (expr,), self.line, note))
-        return self.bound(name, value)
+        held = self.bound(name, value)
+        self.guard_view(held)
+        return held
+
+    def guard_view(self, value: Num) -> None:
+        """A reshape is a view or a copy, by the layout at run time. The derivative is written for a view: a copy is refused."""
+        from s2s_ad.build.numeric import LAYOUT_VIEWS
+
+        var = value.expr
+        place = var.place if isinstance(var, Var) else None
+        if place is None or not place.path or place.path[-1].call is None or place.path[-1].call.fn not in LAYOUT_VIEWS:
+            return
+        root = Var(place.root, self.types.get(place.root, var.type))
+        shares = Call(np.may_share_memory, (var, root), (), BOOL)
+        copied = Call(operator.not_, (shares,), (), BOOL, "op")
+        some = Call(operator.gt, (Call(np.size, (var,), (), INT, "attribute:size"), number(0)), (), BOOL, "op")
+        message = f"shared memory: `{place.path[-1].call.fn.__name__}` made a copy of an array that is written in place"
+        error = Call(ValueError, (Const(message),))
+        self.emit(If(Lazy("and", (some, copied)), (Raise(error, self.line),), (), self.line))
 
     def bound(self, name: str, value: Num) -> Num:
         type_ = value.type
@@ -334,6 +360,7 @@ class Builder:
 
             place = view_place(self, value.expr) or Place(name)
         self.kinds.setdefault(name, kind_of(type_))
+        self.bindings[name] = self.site(self.node)
         known = self.types.get(name)
         self.types[name] = type_ if known is None else join(known, type_, name) or type_
         self.state.frozen -= {name}
@@ -391,7 +418,7 @@ class Builder:
             if self.local_names.get(key) == name or (isinstance(v, Num) and self.kind_names.get((*key, kind_of(v.type))) == name)
         }
         users = [key for key, v in self.state.env.items() if key not in own and _mentions(v, name, self.state)]
-        heap_users = [site for site, obj in self.state.heap.items() if any(_holds(v, name) for v in obj.items)]
+        heap_users = [site for site, obj in self.state.heap.items() if any(holds(v, name) for v in obj.items)]
         mentions_value = any(
             isinstance(node, Var | Index) and node.place is not None and _place_mentions(node.place, name)
             for node in _all_nodes(value)
@@ -630,14 +657,14 @@ def _vars_of(value: Abs) -> Iterator[Var]:
     return iter(found)
 
 
-def _holds(value: Abs, name: str) -> bool:
+def holds(value: Abs, name: str) -> bool:
     return any(
         v.name == name or (v.place is not None and _place_mentions(v.place, name)) for v in _vars_of(value)
     )
 
 
 def _mentions(value: Abs, name: str, state: State) -> bool:
-    return _holds(value, name)
+    return holds(value, name)
 
 
 __all__ = ["Array", "Builder", "Capture", "Facts", "Frame", "Guard", "Restart", "Unknown", "map_abs", "rename_expr"]

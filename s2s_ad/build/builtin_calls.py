@@ -183,6 +183,8 @@ def _convert(cls: type) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
             truth = containers.truth(b, args[0])
             if truth is not None:
                 return Known(truth)
+        if cls in (float, complex) and isinstance(args[0], Num) and isinstance(args[0].type, Opaque) and args[0].varied:
+            raise b.fail("an active value is read back from its text", "Use the number itself.")
         type_ = {int: INT, bool: BOOL}.get(cls)
         return apply(b, cls, args, kwargs, type_=type_)
 
@@ -489,7 +491,8 @@ def _text(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
         known = [known_value(a) for a in args]
         if NOTHING not in known:
             return Known(fn(*known))
-        return Num(Call(fn, tuple(b.expr(a) for a in args), (), OPAQUE))
+        active = any(varied(a, b.state.heap) for a in args)
+        return Num(Call(fn, tuple(b.expr(a) for a in args), (), OPAQUE), varied=active)
 
     return make
 

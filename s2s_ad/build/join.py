@@ -47,6 +47,7 @@ class Joiner:
         self.left_fix: list[Stmt] = []
         self.right_fix: list[Stmt] = []
         self.where: str | None = None
+        self.claimed: dict[str, Any] = {}
         self.out = State()
 
     def run(self) -> tuple[State, list[Stmt], list[Stmt]]:
@@ -216,7 +217,7 @@ class Joiner:
         own = {n for n in self.b.local_names.values() if kinds.get(n, kind) == kind}
         own |= {n for n in self.b.kind_names.values() if kinds.get(n) == kind}
         if self.where is not None:
-            own = set()  # an item of a container is not the author's name that it looks like
+            return self._item_target(x, y, key, kind)
         for value in (x, y):
             if isinstance(value.expr, Var) and (value.expr.name == name or value.expr.name in own) and name == value.expr.name:
                 return value.expr.name
@@ -226,6 +227,28 @@ class Joiner:
             self.b.temps[key] = self.b.names.fresh(name.strip("#") or "t")
             kinds[self.b.temps[key]] = kind
         return self.b.temps[key]
+
+    def _item_target(self, x: Num, y: Num, key: Any, kind: Any) -> str:
+        """An item of a container keeps its name if nobody else on the other side means something by that name."""
+        for value, state in ((x, self.right), (y, self.left)):
+            if isinstance(value.expr, Var):
+                name = value.expr.name
+                slot = (self.where, key)
+                if name in self.claimed or name in self.b.local_names.values() or self.b.kinds.get(name, kind) != kind:
+                    continue
+                if not self._is_mentioned(state, name) and (name in self.b.temps.values()):
+                    self.claimed[name] = slot
+                    return name
+        if key not in self.b.temps:
+            self.b.temps[key] = self.b.names.fresh(str(key[3]).strip("#") or "t")
+            self.b.kinds[self.b.temps[key]] = kind
+        return self.b.temps[key]
+
+    def _is_mentioned(self, state: State, name: str) -> bool:
+        from s2s_ad.build.builder import holds
+
+        values = [*state.env.values(), *(v for obj in state.heap.values() for v in obj.items)]
+        return any(holds(v, name) for v in values)
 
     def _type(self, x: Abs, y: Abs, tx: Type, ty: Type) -> Type | None:
         for value, other in ((x, ty), (y, tx)):

@@ -73,6 +73,7 @@ MAYBE_VIEWS: frozenset[Any] = frozenset(
         np.atleast_3d,
     }
 )
+LAYOUT_VIEWS: frozenset[Any] = frozenset({np.reshape, np.ravel, np.ascontiguousarray, np.asfortranarray})
 
 
 def operand(b: Builder, value: Abs) -> Any:
@@ -228,6 +229,7 @@ def index(b: Builder, base: Num, items: list[Any], single: bool) -> Abs:
     if isinstance(base.type, Opaque):
         return Num(Index(base.expr, exprs, OPAQUE, single=single))
     type_, is_view = index_type(base.type, operands, hint)
+    type_ = with_slice_sizes(b, base, items, type_)
     expr = Index(base.expr, exprs, type_, single=single)
     own = frozenset({b.site(b.node, "value")})
     if isinstance(type_, Scalar | Opaque):
@@ -247,6 +249,41 @@ def index(b: Builder, base: Num, items: list[Any], single: bool) -> Abs:
     if place is not None:
         place = Place(place.root, (*place.path, Step(items=exprs)))
     return Num(Index(base.expr, exprs, type_, place, single), origins=base.origins, varied=active)
+
+
+def with_slice_sizes(b: Builder, base: Num, items: list[Any], type_: Type) -> Type:
+    """Slices of one array that leave out equally many elements are equally long: `u[2:]`, `u[1:-1]`, `u[:-2]`."""
+    if not isinstance(base.type, Array) or not isinstance(type_, Array) or len(type_.dims) > len(base.type.dims):
+        return type_
+    if any(not isinstance(i, slice) and not isinstance(known_value(i), int) for i in items):
+        return type_
+    dims = list(type_.dims)
+    at = 0
+    for axis, item in enumerate(items):
+        if not isinstance(item, slice):
+            continue
+        whole = base.type.dims[axis]
+        left = _left_out(item)
+        if left and whole != 1 and str(dims[at]).startswith("?"):
+            name = base.expr.name if isinstance(base.expr, Var) else None
+            if str(whole).startswith("?"):
+                dims[at] = f"{whole}-{left}"
+            elif name is not None:
+                dims[at] = f"?{name}@{b.bindings.get(name, 'argument')}.{axis}-{left}"
+        at += 1
+    return Array(type_.dtype, tuple(dims))
+
+
+def _left_out(item: slice) -> int | None:
+    """How many elements a slice like `[1:-1]` leaves out, if constants say so."""
+    start = 0 if item.start is None else known_value(item.start)
+    stop = 0 if item.stop is None else known_value(item.stop)
+    step = 1 if item.step is None else known_value(item.step)
+    if not isinstance(start, int) or not isinstance(stop, int) or step != 1 or start < 0 or stop > 0:
+        return None
+    if item.stop is not None and stop == 0:
+        return None
+    return start - stop
 
 
 def _item_expr(b: Builder, item: Any) -> Item:

@@ -47,8 +47,10 @@ from s2s_ad.ir.nodes import (
     Effect,
     Expr,
     Function,
+    If,
     Index,
     Parameter,
+    Raise,
     Stmt,
     Store,
     Var,
@@ -56,7 +58,7 @@ from s2s_ad.ir.nodes import (
     all_statements,
     number,
 )
-from s2s_ad.ir.types import FLOAT, INT, OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, is_inexact
+from s2s_ad.ir.types import BOOL, FLOAT, INT, OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, is_inexact
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,7 @@ def begin(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Work:
             key = owner(leaf.expr)
             if key is not None and is_inexact(leaf.type):
                 leaves[key] = leaf
-    body = list(built.body)
+    body = [*overlap_guards(built), *built.body]
     result, aux = built.result, None
     if has_aux:
         if not isinstance(result, Tup) or len(result.items) != 2:
@@ -268,6 +270,29 @@ def begin(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Work:
     named, seeds = _named_result(b, result, body, types)
     value = b.expr(named)
     return Work(built, wrt, b.names, types, leaves, tuple(body), value, seeds, aux)
+
+
+def overlap_guards(built: Built) -> list[Stmt]:
+    """Arguments that are written must not share memory with other arguments: the primal would change both."""
+    arrays: list[tuple[str, Expr, bool]] = []
+    for p in built.parameters:
+        if isinstance(p.type, Array):
+            arrays.append((p.name, Var(p.name, p.type), False))
+    for stmt in built.body:
+        if isinstance(stmt, Assign) and stmt.note in ("leaf", "entry copy") and isinstance(stmt.values[0].type, Array):
+            value = stmt.values[0]
+            copied = isinstance(value, Call) and value.fn is np.copy
+            source = value.args[0] if copied and isinstance(value, Call) else value
+            arrays = [a for a in arrays if a[0] != stmt.targets[0]]
+            arrays.append((stmt.targets[0], source, copied))
+    guards: list[Stmt] = []
+    for k, (name, a, written) in enumerate(arrays):
+        for other, c, too in arrays[k + 1 :]:
+            if written or too:
+                message = f"shared memory: `{name}` and `{other}` share memory, and `{name if written else other}` is written"
+                shares = Call(np.shares_memory, (a, c), (), BOOL)
+                guards.append(If(shares, (Raise(Call(ValueError, (Const(message),))),), ()))
+    return guards
 
 
 def _named_result(b: Any, result: Abs, body: list[Stmt], types: dict[str, Type]) -> tuple[Abs, list[tuple[str, Expr]]]:
