@@ -20,9 +20,16 @@ KINK = np.array([-1.5, 0.0, 2.5])
 # ---- absolute value, sign, steps -------------------------------------------------------------------------------------
 
 
+def absolute_tangent(x, y, x_dot):
+    if x.dtype.kind == "c":
+        return np.real(np.conj(np.sign(x)) * x_dot)
+    return np.sign(x) * x_dot
+
+
 @adjoint_of(
     np.absolute,
     kind="elementwise",
+    tangent=absolute_tangent,
     samples=lambda: (*unary(-2, 2, holomorphic=True)(), call(KINK, smooth=False), call(0j * KINK, smooth=False)),
 )
 def absolute(x, y, y_bar):
@@ -261,13 +268,21 @@ def piecewise(x, condlist, funclist, *args):
 # ---- complex numbers and their parts ---------------------------------------------------------------------------------
 
 
-@adjoint_of(np.real, kind="elementwise", view=True, samples=unary(-2, 2, holomorphic=True))
+def real_tangent(x, y, x_dot):
+    return np.real(x_dot)
+
+
+def imag_tangent(x, y, x_dot):
+    return np.imag(x_dot)
+
+
+@adjoint_of(np.real, kind="elementwise", tangent=real_tangent, view=True, samples=unary(-2, 2, holomorphic=True))
 def real(x, y, y_bar):
     """Not holomorphic: the pairing gives the cotangent as it is."""
     return y_bar
 
 
-@adjoint_of(np.imag, kind="elementwise", view=True, samples=unary(-2, 2, holomorphic=True))
+@adjoint_of(np.imag, kind="elementwise", tangent=imag_tangent, view=True, samples=unary(-2, 2, holomorphic=True))
 def imag(x, y, y_bar):
     """Not holomorphic: Im(x) is the real part of -1j * x."""
     if x.dtype.kind != "c":
