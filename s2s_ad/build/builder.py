@@ -40,6 +40,7 @@ from s2s_ad.build.values import (
     is_mutable_reference,
     is_number,
     leaf_expr,
+    sites_of,
 )
 from s2s_ad.errors import Place as SourcePlace
 from s2s_ad.errors import CertainError, S2SError, UnsupportedSyntax
@@ -144,6 +145,7 @@ class Builder:
         self.bindings: dict[str, str] = {}  # where each name was last given a value
         self.kind_names: dict[tuple[Any, str, Any], str] = {}
         self.unrolled: tuple[int, ...] = ()
+        self.initial: dict[str, None] = {}
         self.looping: list[str] = []
         self.unrollable: list[str | None] = []
         self.depth = 0
@@ -436,6 +438,8 @@ class Builder:
         saved = self.temp(self.node, f"{name}_old", name)
         place = old.place
         self.emit(Assign((saved,), (old,), self.line, "alias"))
+        if heap_users and self.depth and any(isinstance(v, OneOf) for v in self.state.env.values()):
+            self.initial[name] = None  # an object of an earlier iteration: in the first one there is none
         new_place = place
         if place is not None and place.root == name:
             new_place = Place(saved, place.path)
@@ -478,7 +482,7 @@ class Builder:
 
     def _is_held(self, site: str) -> bool:
         held = [*self.state.env.values(), *(v for obj in self.state.heap.values() for v in obj.items)]
-        return any(site in _sites(v) for v in held)
+        return any(site in sites_of(v) for v in held)
 
     def _move_object(self, old: str, new: str) -> None:
         if new in self.state.heap and self._is_held(new):
@@ -529,26 +533,9 @@ def _leads_to(var: Var, roots: set[str]) -> bool:
     return var.place is not None and var.place.root in roots
 
 
-def _sites(value: Abs) -> Iterator[str]:
-    """The objects that a value refers to."""
-    match value:
-        case ObjectRef(site):
-            yield site
-        case Tup(items) | Iteration(_, items) | OneOf(_, items):
-            for item in items:
-                yield from _sites(item)
-        case Bound(function, receiver, args, kwargs):
-            for part in (function, receiver, *args, *(v for _, v in kwargs)):
-                if part is not None and not isinstance(part, str):
-                    yield from _sites(part)
-        case Closure(defaults=defaults, kw_defaults=kw):
-            for part in (*defaults, *(v for _, v in kw)):
-                yield from _sites(part)
-
-
 def _with_site(value: Abs, old: str, new: str) -> Abs:
     """The value with the object `old` under its name `new`."""
-    if old not in _sites(value):
+    if old not in sites_of(value):
         return value
 
     def moved(v: Abs) -> Abs:

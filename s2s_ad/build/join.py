@@ -139,6 +139,9 @@ class Joiner:
 
     def _two_objects(self, s: str, t: str, name: str) -> Abs:
         a, c = self.left.heap.get(s), self.right.heap.get(t)
+        if isinstance(a, Instance) and isinstance(c, Instance) and a.frozen and c.frozen:
+            if a.cls is c.cls and a.names == c.names:
+                return self._frozen(a, c, name)
         known = {s, t} <= self.b.facts.dynamic or ":list" not in s or ":list" not in t
         if isinstance(a, ListObject) and isinstance(c, ListObject) and not known:
             self.b.facts.dynamic |= {s, t}
@@ -147,6 +150,14 @@ class Joiner:
             self.b.names.reset()
             raise Restart
         return self._one_of(ObjectRef(s), ObjectRef(t), name)
+
+    def _frozen(self, a: Instance, c: Instance, name: str) -> Abs:
+        """Objects that cannot change are as good as their values."""
+        site = f"{self.site} {self.where or ''} {name}"
+        outer, self.where = self.where, site
+        self.out.heap[site] = replace(a, items=self._items(a.items, c.items, "field", a.names))
+        self.where = outer
+        return ObjectRef(site)
 
     def _one_of(self, x: Abs, y: Abs, name: str) -> Abs:
         """What is of one kind on one path and of another on the other: both, and a number that says which."""
@@ -231,7 +242,7 @@ class Joiner:
     def _item_target(self, x: Num, y: Num, key: Any, kind: Any) -> str:
         """An item of a container keeps its name if nobody else on the other side means something by that name."""
         for value, state in ((x, self.right), (y, self.left)):
-            if isinstance(value.expr, Var):
+            if isinstance(value.expr, Var) and key not in self.b.temps:
                 name = value.expr.name
                 slot = (self.where, key)
                 if name in self.claimed or name in self.b.local_names.values() or self.b.kinds.get(name, kind) != kind:

@@ -33,6 +33,7 @@ from s2s_ad.build.values import (
     RangeValue,
     State,
     Tup,
+    forget_unreachable,
     known_value,
     leaf_expr,
 )
@@ -500,6 +501,7 @@ def fix(
                 _unroll_instead(b)
                 raise
         back = b.state
+        forget_unreachable(back, entry)
         joined, entry_fix, back_fix = join_states(b, entry, back, f"{b.site(node)} head")
         _rename_tokens(joined, tokens, b.site(node))
         if same_state(joined, head):

@@ -18,7 +18,7 @@ from s2s_ad.errors import S2SError, internal
 from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, place_of
 from s2s_ad.ir.names import Names
-from s2s_ad.ir.nodes import Block, Const, Expr, Parameter, Var, number
+from s2s_ad.ir.nodes import Assign, Block, Const, Expr, Parameter, Var, number
 from s2s_ad.ir.spec import Spec
 from s2s_ad.ir.types import OPAQUE, Type
 
@@ -108,7 +108,7 @@ def _walk(b: Builder, tree: ast.FunctionDef, specs: dict[str, Spec], wrt: tuple[
     return Built(
         b.source.name,
         tuple(parameters),
-        tuple(b.block),
+        (*(Assign((name,), (Const(None),), 0, "join") for name in b.initial), *b.block),
         result,
         b,
         arguments,

@@ -39,6 +39,7 @@ from s2s_ad.build.values import (
     OneOf,
     Poison,
     Tup,
+    forget_unreachable,
     known_value,
     leaf_expr,
     varied,
@@ -525,6 +526,7 @@ def conditional(
         b.state = before.copy()
         with b.into(block), b.deeper():
             ended.append(bool(side()))
+        forget_unreachable(b.state, before)
         blocks.append(block)
         states.append(b.state)
     if ended[0] and ended[1]:

@@ -9,6 +9,7 @@ A container of known structure is never in the IR: it lives here, and its leaves
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,6 +178,36 @@ class State:
         other.frozen = self.frozen
         other.detached = dict(self.detached)
         return other
+
+
+def sites_of(value: Abs) -> Iterator[str]:
+    """The objects that a value refers to."""
+    match value:
+        case ObjectRef(site):
+            yield site
+        case Tup(items) | Iteration(_, items) | OneOf(_, items):
+            for item in items:
+                yield from sites_of(item)
+        case Bound(function, receiver, args, kwargs):
+            for part in (function, receiver, *args, *(v for _, v in kwargs)):
+                if part is not None and not isinstance(part, str):
+                    yield from sites_of(part)
+        case Closure(defaults=defaults, kw_defaults=kw):
+            for part in (*defaults, *(v for _, v in kw)):
+                yield from sites_of(part)
+
+
+def forget_unreachable(state: State, before: State) -> None:
+    """Objects made since `before` that no name leads to any more are gone."""
+    pending = [*state.env.values(), *(v for s in before.heap if s in state.heap for v in state.heap[s].items)]
+    reached: set[str] = set()
+    while pending:
+        for site in sites_of(pending.pop()):
+            if site not in reached and site in state.heap:
+                reached.add(site)
+                pending.extend(state.heap[site].items)
+    for site in [s for s in state.heap if s not in before.heap and s not in reached]:
+        del state.heap[site]
 
 
 def known_value(value: Abs) -> Any:

@@ -38,6 +38,7 @@ from s2s_ad.ir.nodes import (
     While,
     With,
     number,
+    variables,
 )
 from s2s_ad.ir.types import INT, Array, ListOf, Scalar, TupleOf, Type, Unknown
 
@@ -127,9 +128,20 @@ class Assembler:
                 return [*out, replace(stmt, body=tuple(body))]
             case With():
                 return [replace(stmt, body=tuple(self.forward(node.inner[0])))]
-            case Assign(targets) | PopLast(targets):
+            case Assign(targets, values, note=note):
+                if note in ("alias", "join"):
+                    self.fill_holes(values)
+                self.defined |= set(targets)
+            case PopLast(targets):
                 self.defined |= set(targets)
         return [*out, stmt]
+
+    def fill_holes(self, values: tuple[Expr, ...]) -> None:
+        """Names that are kept in case they have a value have one, if only a stand-in, when they are kept."""
+        for value in values:
+            for var in variables(value):
+                if var.name not in self.defined and var.name not in self.undefined:
+                    self.undefined.append(var.name)
 
     def block_end(self, node: Node, plan: Plan, k: int) -> list[Stmt]:
         end = plan.ends[k] if k < len(plan.ends) else BlockEnd()

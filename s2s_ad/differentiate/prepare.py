@@ -33,6 +33,7 @@ from s2s_ad.ir.nodes import (
     PopLast,
     Range,
     Slice,
+    Step,
     Stmt,
     Store,
     Try,
@@ -90,8 +91,8 @@ class Preparer:
                 return replace(stmt, values=(self.expr(values[0], root=True),))
             case Assign(_, values):
                 return replace(stmt, values=tuple(self.expr(v, root=False) for v in values))
-            case Store(_, value, op):
-                return replace(stmt, value=self.expr(value, root=op is None))
+            case Store(target, value, op):
+                return replace(stmt, target=self.target(target), value=self.expr(value, root=op is None))
             case Append(_, value):
                 return replace(stmt, value=self.expr(value, root=False))
             case If(test, then, orelse):
@@ -105,6 +106,18 @@ class Preparer:
             case Try(body, handlers, final):
                 return replace(stmt, body=self.keep(body), final=self.keep(final))
         return stmt
+
+    def target(self, target: Any) -> Any:
+        """A mask or an index array is computed once: what it was made of may be what is written."""
+        if not isinstance(target, Index):
+            return target
+        items = tuple(
+            self.name(i, "mask" if i.type.dtype.kind == "b" else "index", alias=False)
+            if isinstance(i, Call) and isinstance(i.type, Array)
+            else i
+            for i in target.items
+        )
+        return target if items == target.items else replace(target, items=items, place=_with_items(target.place, items))
 
     def keep(self, block: Block) -> Block:
         pre, line = self.pre, self.line
@@ -276,6 +289,12 @@ class Preparer:
                 reduces = any(isinstance(e, Call) and any(isinstance(a.type, Array | ListOf) for a in e.args) for e in walk(expr))
                 return scalar and not reduces and size <= budget
         return False
+
+
+def _with_items(place: Place | None, items: tuple[Any, ...]) -> Place | None:
+    if place is None:
+        return None
+    return Place(place.root, (*place.path[:-1], Step(items=items)))
 
 
 def _counts(expr: Expr) -> bool:

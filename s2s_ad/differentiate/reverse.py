@@ -333,6 +333,10 @@ class Sweep:
         if not flows:
             self.clear(key, path, target, zero)
             return
+        if is_smaller(g.type, stmt.target.type):
+            from s2s_ad.differentiate.fit import shape_of
+
+            g = spread_out(g, stmt.target.type, shape_of(stmt.target))
         many = len(_references(value)) > 1 or not isinstance(target, Var)
         if reads and other:
             g = self.copied(g)

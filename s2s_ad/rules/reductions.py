@@ -28,6 +28,22 @@ def everywhere(where):
     return isinstance(where, bool) and where
 
 
+def count_along(x, axis):
+    """How many entries of x lie along the axes."""
+    if not isinstance(axis, tuple):
+        return x.shape[axis]
+    if len(axis) == 0:
+        return 1
+    return x.shape[axis[0]] if len(axis) == 1 else x.shape[axis[0]] * count_along(x, axis[1:])
+
+
+def count_of(x, axis, where):
+    """How many entries a mean over `axis` takes; the axes are kept if `where` leaves some out."""
+    if not everywhere(where):
+        return np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=True)
+    return x.size if axis is None else count_along(x, axis)
+
+
 # ---- sums and means --------------------------------------------------------------------------------------------------
 
 MASK = np.array([[True, False, True], [True, True, False]])
@@ -90,13 +106,8 @@ def nansum(x, y, y_bar, axis=None, keepdims=False):
 )
 def mean(x, y, y_bar, axis=None, dtype=None, keepdims=False, where=True):
     if not everywhere(where):
-        count = np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims)
-        return expand(y_bar / count, x, axis, keepdims) * where
-    if axis is None:
-        return y_bar / x.size
-    if isinstance(axis, tuple):
-        return expand(y_bar / math.prod([x.shape[k] for k in axis]), x, axis, keepdims)
-    return expand(y_bar / x.shape[axis], x, axis, keepdims)
+        return expand(y_bar, x, axis, keepdims) / count_of(x, axis, where) * where
+    return expand(y_bar / count_of(x, axis, where), x, axis, keepdims)
 
 
 # ---- products --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage, signal
 
-from s2s_ad.rules.lookup import refuse
+from s2s_ad.rules.lookup import is_zero, refuse
 from s2s_ad.rules.matrix_samples import call, cplx, positive, real
 from s2s_ad.rules.registry import adjoint_of, composite, static
 
@@ -84,6 +84,13 @@ def oaconvolve(in1, in2, mode="full", axes=None):
     return signal.fftconvolve(in1, in2, mode, axes)
 
 
+def filled(x, widths, value):
+    """`x` with a border of one value, which may vary."""
+    if is_zero(value):
+        return np.pad(x, widths)
+    return np.pad(x, widths) + value * np.pad(np.zeros(x.shape), widths, constant_values=1.0)
+
+
 @composite(
     signal.convolve2d,
     samples=lambda: [
@@ -101,7 +108,7 @@ def convolve2d(in1, in2, mode="full", boundary="fill", fillvalue=0):
     rows, columns = in2.shape[0] - 1, in2.shape[1] - 1
     widths = ((rows, rows), (columns, columns))
     if boundary == "fill":
-        padded = np.pad(in1, widths, constant_values=fillvalue)
+        padded = filled(in1, widths, fillvalue)
     else:
         padded = np.pad(in1, widths, mode="wrap" if boundary == "wrap" else "symmetric")
     full = signal.convolve(padded, in2, "valid")
@@ -128,7 +135,7 @@ PADDING: dict[str, Any] = {
 def bordered(x, widths, mode, cval):
     """`x` with the borders that scipy.ndimage imagines."""
     if PADDING[mode] == "constant":
-        return np.pad(x, widths, constant_values=cval)
+        return filled(x, widths, cval)
     return np.pad(x, widths, mode=PADDING[mode])
 
 

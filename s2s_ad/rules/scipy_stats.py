@@ -306,8 +306,8 @@ def _simplex() -> Sequence[Sample]:
     points = positive(3, 4)
     points = points / points.sum(axis=0)
     return [
-        call(points[:, 0], positive(3, key=1)),
-        call(points, positive(3, key=1)),
+        call(points[:, 0], positive(3, key=1), wrt=(1,)),
+        call(points, positive(3, key=1), wrt=(1,)),
         call(points[:2, 1], positive(3, key=1)),
         call(points[:2], positive(3, key=1)),
     ]

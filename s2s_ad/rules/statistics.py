@@ -7,28 +7,15 @@ The median and the quantiles are, for given order, linear in the data: the order
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from s2s_ad.rules.axes import is_among
 from s2s_ad.rules.lookup import refuse
-from s2s_ad.rules.reductions import HOLES, MASK, everywhere, expand
+from s2s_ad.rules.reductions import HOLES, MASK, count_of, everywhere, expand
 from s2s_ad.rules.registry import adjoint_of, composite
 from s2s_ad.rules.samples import call, calls, reduction
 
 # ---- variance --------------------------------------------------------------------------------------------------------
-
-
-def count_of(x, axis, where):
-    """How many entries a reduction over `axis` takes."""
-    if not everywhere(where):
-        return np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=True)
-    if axis is None:
-        return x.size
-    if isinstance(axis, tuple):
-        return math.prod([x.shape[k] for k in axis])
-    return x.shape[axis]
 
 
 def deviation(x, axis, where):
@@ -42,7 +29,9 @@ def deviation(x, axis, where):
 
 def degrees(x, axis, where, ddof, correction):
     """What the sum of squares is divided by."""
-    return count_of(x, axis, where) - (ddof if correction is None else correction)
+    n = count_of(x, axis, where)
+    lost = ddof if correction is None else correction
+    return n if isinstance(lost, int) and lost == 0 else n - lost
 
 
 def var_tangent(x, y, x_dot, axis=None, dtype=None, ddof=0, keepdims=False, where=True, correction=None):
