@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from s2s_ad.build.numeric import rule_key
 from s2s_ad.ir.markers import stop_gradient
 from s2s_ad.ir.nodes import (
     Append,
@@ -31,7 +32,6 @@ from s2s_ad.ir.nodes import (
     all_statements,
 )
 from s2s_ad.ir.types import is_inexact
-from s2s_ad.build.numeric import rule_key
 from s2s_ad.rules.registry import is_passive
 
 
@@ -99,7 +99,11 @@ def _edges(stmt: Stmt) -> Iterable[tuple[str, Expr]]:
 
 
 def active_names(block: Block, wrt: Iterable[str], result: Iterable[str]) -> frozenset[str]:
-    edges = [(to, frozenset(n for v in flows(e) if (n := owner(v)) is not None)) for s in all_statements(block) for to, e in _edges(s)]
+    edges = [
+        (to, frozenset(n for v in flows(e) if (n := owner(v)) is not None))
+        for s in all_statements(block)
+        for to, e in _edges(s)
+    ]
     varied = _closure(set(wrt), [(to, sources) for to, sources in edges], forward=True)
     useful = _closure(set(result), [(to, sources) for to, sources in edges], forward=False)
     return frozenset(varied & useful)

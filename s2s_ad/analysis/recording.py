@@ -191,7 +191,9 @@ class Recording:
         if plan.part:
             found: set[tuple[str, str]] = set()
             self._expr_uses(stmt.target, found, None)
-            need = self._with(need, {f for f in found if f[0] == "v"} | {f for f in found if f[0] == "c" and f[1] != root})
+            need = self._with(
+                need, {f for f in found if f[0] == "v"} | {f for f in found if f[0] == "c" and f[1] != root}
+            )
         return self._with(need, self.uses(node.post))
 
     def branch(self, node: Node, stmt: If, need: Need) -> Need:
@@ -218,7 +220,9 @@ class Recording:
 
     def _saves(self, node: Node) -> bool:
         plan = self.plans.get(id(node))
-        own = plan is not None and (plan.names or plan.part or plan.undo or plan.outer or any(e.record for e in plan.ends))
+        own = plan is not None and (
+            plan.names or plan.part or plan.undo or plan.outer or any(e.record for e in plan.ends)
+        )
         return bool(own) or any(self._saves(n) for inner in node.inner for n in inner)
 
     def loop(self, node: Node, stmt: For | While, need: Need) -> Need:
@@ -238,7 +242,7 @@ class Recording:
             ended = self.block(inner, start)
             ended = self._with(ended, self.uses(node.start[0]))
             ended = self.at_end(end, inner, local, ended, start)
-            ended = frozenset(r for r in ended if not (r[1] in targets))
+            ended = frozenset(r for r in ended if r[1] not in targets)
             if ended <= total:
                 break
             total = total | ended
@@ -291,7 +295,9 @@ class Recording:
             return None
         loads = [e for e in walk(value) if isinstance(e, Index) and isinstance(e.type, Scalar)]
         roots = {owner(e) for e in loads} | {v.name for v in variables(value) if isinstance(v.type, ListOf)}
-        written = {owner(s.target) for s in all_statements(tuple(n.stmt for n in nodes)) if isinstance(s, Store | Append)}
+        written = {
+            owner(s.target) for s in all_statements(tuple(n.stmt for n in nodes)) if isinstance(s, Store | Append)
+        }
         written |= {owner(s.source) for s in all_statements(later) if isinstance(s, PopLast)}
         return None if (roots | {name}) & written else stmt
 
@@ -315,7 +321,8 @@ def repeatable(expr: Expr) -> bool:
 def _copies(expr: Expr) -> bool:
     """Whether an index in it makes a new array."""
     return any(
-        isinstance(e, Index) and any(isinstance(getattr(i, "type", None), Array | ListOf) for i in e.items) for e in walk(expr)
+        isinstance(e, Index) and any(isinstance(getattr(i, "type", None), Array | ListOf) for i in e.items)
+        for e in walk(expr)
     )
 
 

@@ -135,7 +135,9 @@ def _constant(b: Builder, value: Abs) -> Any:
         return tuple(_constant(b, item) for item in items_of(b, value))
     known = known_value(value)
     if not isinstance(known, int | str | None):
-        raise b.fail("what is differentiated must be known when the program is derived", "Write the number or name out.")
+        raise b.fail(
+            "what is differentiated must be known when the program is derived", "Write the number or name out."
+        )
     return known
 
 
@@ -182,9 +184,7 @@ def _of_object(b: Builder, value: Any, args: list[Abs], kwargs: dict[str, Abs]) 
     return _Target(source, values, Binder(source.function, before))
 
 
-def _of_transformed(
-    b: Builder, outer: Transformation, inner: Abs, args: list[Abs], kwargs: dict[str, Abs]
-) -> _Target:
+def _of_transformed(b: Builder, outer: Transformation, inner: Abs, args: list[Abs], kwargs: dict[str, Abs]) -> _Target:
     """A derivative to differentiate again: a short function that calls its program."""
     target = _target(b, inner, args, kwargs)
     selection = outer.choice.select(target.binder, len(args))
@@ -366,9 +366,7 @@ def _derived(
 def _captured(b: Builder, program: Program) -> dict[str, Abs]:
     for k, guard in enumerate(program.guards):
         b.guards[id(program), f"guard {k}"] = guard
-    return {
-        c.parameter: lift(b, c.read(), c.read, c.parameter, (id(program), c.parameter)) for c in program.captures
-    }
+    return {c.parameter: lift(b, c.read(), c.read, c.parameter, (id(program), c.parameter)) for c in program.captures}
 
 
 def _run(b: Builder, program: Program, target: _Target, tangents: Sequence[Abs] = ()) -> Abs:
@@ -398,7 +396,9 @@ def _spec(b: Builder, value: Abs, length: int = 2) -> Spec:
                     return Mapping(keys, parts)
                 case Instance(cls, names):
                     return Fields(cls, names, parts)
-    raise b.fail("this value cannot be an argument of a derivative here", "Pass numbers, arrays, and containers of them.")
+    raise b.fail(
+        "this value cannot be an argument of a derivative here", "Pass numbers, arrays, and containers of them."
+    )
 
 
 def _spec_of_type(b: Builder, type_: Type, length: int) -> Spec:
@@ -411,7 +411,9 @@ def _spec_of_type(b: Builder, type_: Type, length: int) -> Spec:
             return Items("tuple", tuple(_spec_of_type(b, item, length) for item in items))
         case ListOf(item) if item is not None:
             return Items("list", (_spec_of_type(b, item, length),) * length)
-    raise b.fail("this value cannot be an argument of a derivative here", "Pass numbers, arrays, and containers of them.")
+    raise b.fail(
+        "this value cannot be an argument of a derivative here", "Pass numbers, arrays, and containers of them."
+    )
 
 
 def _is_open(type_: Type) -> bool:

@@ -40,9 +40,7 @@ def argument(b: Builder, expr: Expr, spec: Spec, site: str) -> Abs:
         case Items("tuple", items):
             return Tup(tuple(argument(b, _at(expr, k, s), s, f"{site}[{k}]") for k, s in enumerate(items)))
         case Mapping(keys, items):
-            parts = tuple(
-                argument(b, _at(expr, k, s), s, f"{site}[{k!r}]") for k, s in zip(keys, items, strict=True)
-            )
+            parts = tuple(argument(b, _at(expr, k, s), s, f"{site}[{k!r}]") for k, s in zip(keys, items, strict=True))
             b.state.heap[site] = DictObject(keys, parts)
             return ObjectRef(site)
         case Fields(cls, names, items):
@@ -52,7 +50,7 @@ def argument(b: Builder, expr: Expr, spec: Spec, site: str) -> Abs:
             )
             if issubclass(cls, tuple):
                 return Tup(parts, cls)
-            frozen = dataclasses.is_dataclass(cls) and bool(getattr(cls, "__dataclass_params__").frozen)
+            frozen = dataclasses.is_dataclass(cls) and bool(cls.__dataclass_params__.frozen)
             b.state.heap[site] = Instance(cls, names, parts, frozen)
             return ObjectRef(site)
 

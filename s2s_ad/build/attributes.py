@@ -14,7 +14,19 @@ import numpy as np
 
 from s2s_ad.build.alternatives import choose
 from s2s_ad.build.numeric import apply, view_place
-from s2s_ad.build.values import Abs, Bound, DictObject, Instance, Iteration, Known, ListObject, Num, ObjectRef, OneOf, Tup
+from s2s_ad.build.values import (
+    Abs,
+    Bound,
+    DictObject,
+    Instance,
+    Iteration,
+    Known,
+    ListObject,
+    Num,
+    ObjectRef,
+    OneOf,
+    Tup,
+)
 from s2s_ad.ir.nodes import Call, Const, Index, Ref
 from s2s_ad.ir.types import INT, OPAQUE, Array, ListOf, Opaque, Scalar, TupleOf, Unknown
 
@@ -22,7 +34,9 @@ if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
 
 _ARRAY_ATTRIBUTES: dict[str, Any] = {"T": np.transpose, "real": np.real, "imag": np.imag, "mT": np.matrix_transpose}
-_LIST_METHODS = frozenset({"append", "pop", "extend", "insert", "reverse", "clear", "copy", "index", "count", "sort", "remove"})
+_LIST_METHODS = frozenset(
+    {"append", "pop", "extend", "insert", "reverse", "clear", "copy", "index", "count", "sort", "remove"}
+)
 
 
 def attribute(b: Builder, base: Abs, attr: str) -> Abs:
@@ -207,7 +221,9 @@ def _of_number(b: Builder, base: Num, attr: str) -> Abs:
                 return replace(value, expr=_placed(b, value, place))
         return value
     if attr == "flat":
-        return Num(Call(np.ravel, (base.expr,), (), _flat_type(type_), "function"), origins=base.origins, varied=base.varied)
+        return Num(
+            Call(np.ravel, (base.expr,), (), _flat_type(type_), "function"), origins=base.origins, varied=base.varied
+        )
     if attr in ("itemsize", "nbytes", "strides", "flags"):
         return Num(Call(getattr, (base.expr, Const(attr)), (), OPAQUE))
     return Bound(attr, base)

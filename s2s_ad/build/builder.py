@@ -42,31 +42,31 @@ from s2s_ad.build.values import (
     leaf_expr,
     sites_of,
 )
-from s2s_ad.errors import Place as SourcePlace
 from s2s_ad.errors import CertainError, S2SError, UnsupportedSyntax
+from s2s_ad.errors import Place as SourcePlace
 from s2s_ad.frontend.source import FunctionSource, place_of
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import (
     Assign,
     Call,
     Const,
-    If,
-    Lazy,
-    Raise,
-    number,
     Display,
     Expr,
+    If,
     Index,
+    Lazy,
     MoveRoot,
     Place,
+    Raise,
     Ref,
     Stmt,
     Var,
     map_children,
+    number,
     place_variables,
     variables,
 )
-from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, join
+from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, TupleOf, Type, Unknown, join
 
 
 class Restart(Exception):
@@ -403,7 +403,9 @@ class Builder:
         own = set(targets)
         for target, value in zip(targets, values, strict=True):
             self.save_before_rebinding(target, value.expr, inside=own)
-        swapped = [v.expr.name for v in values if isinstance(v.expr, Var) and v.expr.place in (None, Place(v.expr.name))]
+        swapped = [
+            v.expr.name for v in values if isinstance(v.expr, Var) and v.expr.place in (None, Place(v.expr.name))
+        ]
         permuted = sorted(swapped) == sorted(targets)
         self.emit(Assign(tuple(targets), tuple(v.expr for v in values), self.line, "swap" if permuted else ""))
         for name, target, value in zip(names, targets, values, strict=True):
@@ -417,7 +419,8 @@ class Builder:
         own = {
             key
             for key, v in self.state.env.items()
-            if self.local_names.get(key) == name or (isinstance(v, Num) and self.kind_names.get((*key, kind_of(v.type))) == name)
+            if self.local_names.get(key) == name
+            or (isinstance(v, Num) and self.kind_names.get((*key, kind_of(v.type))) == name)
         }
         users = [key for key, v in self.state.env.items() if key not in own and _mentions(v, name, self.state)]
         heap_users = [site for site, obj in self.state.heap.items() if any(holds(v, name) for v in obj.items)]
@@ -605,7 +608,9 @@ def rename_expr(expr: Expr, old: str, new: Var) -> Expr:
     """`expr` with the name `old` replaced, in access paths too."""
     if isinstance(expr, Var):
         if expr.name == old:
-            return replace(new, type=expr.type, place=new.place if expr.place is None else _renamed(expr.place, old, new))
+            return replace(
+                new, type=expr.type, place=new.place if expr.place is None else _renamed(expr.place, old, new)
+            )
         if expr.place is not None and _place_mentions(expr.place, old):
             return replace(expr, place=_renamed(expr.place, old, new))
         return expr
@@ -645,9 +650,7 @@ def _vars_of(value: Abs) -> Iterator[Var]:
 
 
 def holds(value: Abs, name: str) -> bool:
-    return any(
-        v.name == name or (v.place is not None and _place_mentions(v.place, name)) for v in _vars_of(value)
-    )
+    return any(v.name == name or (v.place is not None and _place_mentions(v.place, name)) for v in _vars_of(value))
 
 
 def _mentions(value: Abs, name: str, state: State) -> bool:

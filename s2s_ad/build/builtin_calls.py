@@ -56,7 +56,9 @@ def lazy_call(b: Builder, fn: Any, node: ast.Call) -> Abs | None:
         return _accumulate(b, node, generator, start, lambda total, v: _binary(b, operator.add, total, v))
     if fn is any or fn is all:
         stop = fn is any
-        return _accumulate(b, node, generator, Known(not stop), lambda total, v: _both(b, "or" if stop else "and", total, v))
+        return _accumulate(
+            b, node, generator, Known(not stop), lambda total, v: _both(b, "or" if stop else "and", total, v)
+        )
     return None
 
 
@@ -178,7 +180,9 @@ def _convert(cls: type) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
             try:
                 return Known(cls(known))
             except Exception as error:
-                raise b.certain(type(error), f"{cls.__name__}({known!r}) raises {type(error).__name__}: {error}") from error
+                raise b.certain(
+                    type(error), f"{cls.__name__}({known!r}) raises {type(error).__name__}: {error}"
+                ) from error
         if cls is bool:
             truth = containers.truth(b, args[0])
             if truth is not None:
@@ -365,9 +369,7 @@ def _sum(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     return _folded(b, value, start, lambda x, y: _binary(b, operator.add, x, y))
 
 
-def _folded(
-    b: Builder, value: Abs, start: Abs, combine: Callable[[Abs, Abs], Abs], exact: bool = False
-) -> Abs:
+def _folded(b: Builder, value: Abs, start: Abs, combine: Callable[[Abs, Abs], Abs], exact: bool = False) -> Abs:
     from s2s_ad.build.loops import StaticItems, iterate, run_loop
 
     found = None if _is_filter(value) else iterate(b, value)
@@ -416,7 +418,9 @@ def _extremum(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
 
 
 def _item_type(value: Abs) -> Any:
-    return value.type.item if isinstance(value, Num) and isinstance(value.type, ListOf) and value.type.item else Unknown()
+    return (
+        value.type.item if isinstance(value, Num) and isinstance(value.type, ListOf) and value.type.item else Unknown()
+    )
 
 
 def _dynamic_extremum(b: Builder, fn: Any, value: Abs) -> Abs:
@@ -439,7 +443,9 @@ def _any_all(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
         if not items:
             return Known(fn([]))
         decided = _conjunction(b, "or" if fn is any else "and", items)
-        return decided if len(items) > 1 or isinstance(decided, Known) else Num(Call(bool, (b.expr(decided),), (), BOOL))
+        return (
+            decided if len(items) > 1 or isinstance(decided, Known) else Num(Call(bool, (b.expr(decided),), (), BOOL))
+        )
 
     return decide
 
@@ -622,7 +628,27 @@ HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
 
 
 HANDLERS_OF_VALUES = frozenset(
-    {len, float, int, bool, complex, list, tuple, dict, isinstance, sum, min, max, any, all, getattr, type, str, repr, callable}
+    {
+        len,
+        float,
+        int,
+        bool,
+        complex,
+        list,
+        tuple,
+        dict,
+        isinstance,
+        sum,
+        min,
+        max,
+        any,
+        all,
+        getattr,
+        type,
+        str,
+        repr,
+        callable,
+    }
 )
 
 

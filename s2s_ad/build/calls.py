@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2s_ad.build.alternatives import choose, each_choice
 from s2s_ad.build import builtin_calls, containers, inplace, run_time_lists
+from s2s_ad.build.alternatives import choose, each_choice
 from s2s_ad.build.methods import array_method, object_method
 from s2s_ad.build.numeric import apply, infer, rule_key
 from s2s_ad.build.type_questions import answered_by_type
@@ -164,7 +164,9 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
     fn = getattr(fn, "__s2s_primal__", fn)
     if fn is runtime.instance:
         return made_instance(b, *args)
-    if (getattr(fn, "__module__", "") or "").startswith("s2s_ad.rules") and (b.in_rule or is_static(fn) or fn in _RULE_WORDS):
+    if (getattr(fn, "__module__", "") or "").startswith("s2s_ad.rules") and (
+        b.in_rule or is_static(fn) or fn in _RULE_WORDS
+    ):
         return rule_call(b, fn, args, kwargs)
     if isinstance(fn, types.MethodType):
         if _is_library(fn.__func__) and not _is_numeric(fn):
@@ -217,7 +219,9 @@ def numeric_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], a
         if definition is not None:
             return user_call(b, definition, args, kwargs, active)
         _refuse_missing(b, fn, key)
-    if (getattr(fn, "__module__", "") or "").startswith("numpy.random") or isinstance(getattr(fn, "__self__", None), _RANDOM):
+    if (getattr(fn, "__module__", "") or "").startswith("numpy.random") or isinstance(
+        getattr(fn, "__self__", None), _RANDOM
+    ):
         return random_call(b, fn, args, kwargs)
     return apply(b, fn, args, kwargs)
 

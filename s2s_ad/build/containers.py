@@ -32,7 +32,7 @@ from s2s_ad.build.values import (
     leaf_expr,
     varied,
 )
-from s2s_ad.ir.nodes import Append, Call, Const, Display, Effect, Expr, Index, Method, Place, PopLast, Store, Var
+from s2s_ad.ir.nodes import Append, Call, Const, Display, Expr, Index, Place, PopLast, Store, Var
 from s2s_ad.ir.types import INT, OPAQUE, Array, ListOf, Opaque, Scalar, TupleOf, Type, Unknown, join
 
 if TYPE_CHECKING:
@@ -239,7 +239,9 @@ def static_subscript(b: Builder, base: Abs, slice_: ast.expr, evaluate: Callable
         return None
     if isinstance(obj, DictObject):
         if key not in obj.keys:
-            raise b.certain(KeyError, f"the dict has no key {key!r} here", "Its keys are " + ", ".join(map(repr, obj.keys)) + ".")
+            raise b.certain(
+                KeyError, f"the dict has no key {key!r} here", "Its keys are " + ", ".join(map(repr, obj.keys)) + "."
+            )
         return obj.items[obj.keys.index(key)]
     if not isinstance(key, int):
         raise b.fail(f"a {'tuple' if isinstance(obj, Tup) else 'list'} is indexed by {key!r} here")
@@ -380,7 +382,7 @@ def list_method(
             b.state.heap[base.site] = ListObject(())
         case "copy", []:
             return make_list(b, b.node, list(items))
-        case ("index" | "count" | "remove"), [value]:
+        case (("index" | "count" | "remove"), [value]):
             return _search(b, base, items, name, value)
         case "sort", []:
             from s2s_ad.build.builtin_calls import sorted_items
@@ -604,7 +606,13 @@ def generate(b: Builder, node: ast.AST, generators: list[ast.comprehension], bod
     targets = frozenset(name for g in generators for name in names_bound(g.target))
     makes_functions = any(isinstance(n, ast.Lambda) for n in ast.walk(node))
     where = b.unrolled if makes_functions else ()
-    inner = Frame(b.facts.number(("scope", outer.key, id(node), where)), outer.source, outer.key, targets, this_class=outer.this_class)
+    inner = Frame(
+        b.facts.number(("scope", outer.key, id(node), where)),
+        outer.source,
+        outer.key,
+        targets,
+        this_class=outer.this_class,
+    )
     b.frames[inner.key] = inner
 
     def level(k: int) -> None:

@@ -173,7 +173,9 @@ def _settled(b: Builder, stmt: ast.Try, body: list[ast.stmt], outcome: Outcome) 
     b.emit(Assign((failure,), (number(count),), b.line))
     b.emit(Assign((caught,), (Const(None),), b.line))
     tried.append(Assign((failure,), (number(-1),), b.line))
-    b.emit(Try(tuple(tried), tuple(_handler(b, h, k, failure, caught) for k, h in enumerate(stmt.handlers)), (), b.line))
+    b.emit(
+        Try(tuple(tried), tuple(_handler(b, h, k, failure, caught) for k, h in enumerate(stmt.handlers)), (), b.line)
+    )
     b.types[failure], b.types[caught] = INT, OPAQUE
     doubtful = _names_in_doubt(body)
 
@@ -341,13 +343,17 @@ def _refuse_effects(b: Builder, block: list[Stmt]) -> None:
                 root = target
                 while isinstance(root, Index):
                     root = root.base
-                if not (isinstance(root, Var) and root.name in made and (root.place is None or root.place.root in made)):
+                if not (
+                    isinstance(root, Var) and root.name in made and (root.place is None or root.place.root in made)
+                ):
                     raise b.fail("an array or a list is written in a `try` with `except`", _REMEDY)
             case Effect(Call(fn)) if fn is print:
                 raise b.fail("something is printed in a `try` with `except`", _REMEDY)
         for expr in statement_exprs(stmt):
             if any(_once(e) for e in walk(expr)) and not isinstance(stmt, Raise):
-                raise b.fail("a `try` with `except` calls code that may do something else when it is called twice", _REMEDY)
+                raise b.fail(
+                    "a `try` with `except` calls code that may do something else when it is called twice", _REMEDY
+                )
 
 
 def _once(expr: Expr) -> bool:
@@ -357,4 +363,3 @@ def _once(expr: Expr) -> bool:
         return True
     module = str(getattr(expr.fn, "__module__", None) or "")
     return module.startswith("numpy.random")
-

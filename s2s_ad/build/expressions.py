@@ -6,16 +6,13 @@ Enters: a node of Python's `ast`.  Leaves: an abstract value; statements that mu
 from __future__ import annotations
 
 import ast
-
 import operator
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-
-
-from s2s_ad.build.alternatives import choose, each_choice
 from s2s_ad.build import containers, run_time_lists
+from s2s_ad.build.alternatives import choose, each_choice
 from s2s_ad.build.attributes import attribute
 from s2s_ad.build.calls import call
 from s2s_ad.build.free_names import free_name
@@ -28,7 +25,6 @@ from s2s_ad.build.values import (
     Closure,
     DictObject,
     Known,
-    ListObject,
     Num,
     ObjectRef,
     OneOf,
@@ -39,10 +35,25 @@ from s2s_ad.build.values import (
     known_value,
 )
 from s2s_ad.errors import CertainError
-from s2s_ad.ir.nodes import Call, Choice, Const, Expr, If, Index, Lazy, Raise, Slice, Stmt, Text, all_assigned, all_statements, variables
 from s2s_ad.ir.nodes import Append as AppendStmt
+from s2s_ad.ir.nodes import (
+    Call,
+    Choice,
+    Const,
+    Expr,
+    If,
+    Index,
+    Lazy,
+    Raise,
+    Slice,
+    Stmt,
+    Text,
+    all_assigned,
+    all_statements,
+    variables,
+)
 from s2s_ad.ir.nodes import Store as StoreStmt
-from s2s_ad.ir.types import BOOL, INT, OPAQUE, ListOf, Opaque, Scalar, Type, is_inexact, join
+from s2s_ad.ir.types import BOOL, INT, OPAQUE, ListOf, Opaque, Type, is_inexact, join
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -170,7 +181,11 @@ def settle(b: Builder, values: list[Abs], start: int, nodes: list[ast.expr]) -> 
     stores = any(isinstance(s, StoreStmt | AppendStmt) for s in all_statements(tuple(written)))
     settled: list[Abs] = []
     for k, value in enumerate(values):
-        if isinstance(value, Num) and not isinstance(value.expr, (type(None),)) and _disturbed(value.expr, changed, stores):
+        if (
+            isinstance(value, Num)
+            and not isinstance(value.expr, (type(None),))
+            and _disturbed(value.expr, changed, stores)
+        ):
             tail = b.block[start:]
             del b.block[start:]
             value = b.bind(b.temp(nodes[k], "t", "settled"), value)
@@ -522,7 +537,9 @@ def part_of_range(b: Builder, base: RangeValue, slice_: ast.expr) -> Abs:
         if slice_.lower is not None or slice_.step is not None or slice_.upper is None:
             bounds = [None if p is None else b.expr(evaluate(b, p)) for p in (slice_.lower, slice_.upper, slice_.step)]
             part = b.bind(b.temp(b.node, "part"), Num(Index(b.expr(base), (Slice(*bounds),), OPAQUE)))
-            parts = [Num(Call(getattr, (part.expr, Const(n)), (), INT, f"attribute:{n}")) for n in ("start", "stop", "step")]
+            parts = [
+                Num(Call(getattr, (part.expr, Const(n)), (), INT, f"attribute:{n}")) for n in ("start", "stop", "step")
+            ]
             return RangeValue(*(b.atom(p, b.node, n) for p, n in zip(parts, ("start", "stop", "step"), strict=True)))
         part = Index(b.expr(base), (Slice(None, b.expr(evaluate(b, slice_.upper)), None),), OPAQUE)
         end: Abs = Num(Call(len, (part,), (), INT))
@@ -600,5 +617,3 @@ def items_of_slice(
                 return static_items(value), False
             items.append(value)
     return items, single
-
-

@@ -31,7 +31,8 @@ def free_name(b: Builder, source: FunctionSource, name: str) -> Abs:
         value = resolve(source, name)
     except KeyError as error:
         raise b.fail(
-            f"the name `{name}` is not defined", "Define it before the gradient is asked for, or pass it as an argument."
+            f"the name `{name}` is not defined",
+            "Define it before the gradient is asked for, or pass it as an argument.",
         ) from error
     return lift(b, value, lambda: resolve(source, name), name, (id(source.function), name))
 

@@ -141,7 +141,13 @@ def _put_along_axis(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     if not isinstance(base.type, Array) or not isinstance(known, int):
         raise b.fail("np.put_along_axis is understood for arrays and a constant axis")
     rank = base.type.ndim
-    sizes = apply(b, np.indices, [apply(b, np.shape, [indices], {})], {}, type_=Array(np.dtype(int), (f"?{b.site(b.node)}",) * (rank + 1)))
+    sizes = apply(
+        b,
+        np.indices,
+        [apply(b, np.shape, [indices], {})],
+        {},
+        type_=Array(np.dtype(int), (f"?{b.site(b.node)}",) * (rank + 1)),
+    )
     assert isinstance(sizes, Num)
     grid = b.atom(sizes, b.node, "grid")
     from s2s_ad.build.numeric import index

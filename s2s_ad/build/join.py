@@ -28,7 +28,22 @@ from s2s_ad.build.values import (
     is_number,
     leaf_expr,
 )
-from s2s_ad.ir.nodes import Assign, Call, Choice, Const, Expr, MoveRoot, Place, Stmt, Var, map_statement, number, place_variables, statement_exprs, variables
+from s2s_ad.ir.nodes import (
+    Assign,
+    Call,
+    Choice,
+    Const,
+    Expr,
+    MoveRoot,
+    Place,
+    Stmt,
+    Var,
+    map_statement,
+    number,
+    place_variables,
+    statement_exprs,
+    variables,
+)
 from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, Opaque, Scalar, Type, Unknown, join
 
 if TYPE_CHECKING:
@@ -230,7 +245,11 @@ class Joiner:
         if self.where is not None:
             return self._item_target(x, y, key, kind)
         for value in (x, y):
-            if isinstance(value.expr, Var) and (value.expr.name == name or value.expr.name in own) and name == value.expr.name:
+            if (
+                isinstance(value.expr, Var)
+                and (value.expr.name == name or value.expr.name in own)
+                and name == value.expr.name
+            ):
                 return value.expr.name
         if name in own:
             return name
@@ -300,9 +319,7 @@ class Joiner:
                 )
         return Place(target)
 
-    def _detach(
-        self, state: State, fix: list[Stmt], value: Num, place: Place, target: str, type_: Type
-    ) -> str | None:
+    def _detach(self, state: State, fix: list[Stmt], value: Num, place: Place, target: str, type_: Type) -> str | None:
         """Make `target` a copy: exact as long as neither it is written while the original is read, nor the reverse."""
         if place.root == target or not isinstance(value.type, Array):
             return None
@@ -374,7 +391,9 @@ class Joiner:
         self.b.names.reset()
         raise Restart
 
-    def _items(self, xs: tuple[Abs, ...], ys: tuple[Abs, ...], name: str, keys: tuple[Any, ...] = ()) -> tuple[Abs, ...]:
+    def _items(
+        self, xs: tuple[Abs, ...], ys: tuple[Abs, ...], name: str, keys: tuple[Any, ...] = ()
+    ) -> tuple[Abs, ...]:
         out = []
         for k, (p, q) in enumerate(zip(xs, ys, strict=True)):
             key = keys[k] if keys else k

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2s_ad.build.alternatives import choose_to_do
 from s2s_ad.build import containers
+from s2s_ad.build.alternatives import choose_to_do
 from s2s_ad.build.builder import Restart
 from s2s_ad.build.join import join_states
 from s2s_ad.build.numeric import apply, index
@@ -38,7 +38,23 @@ from s2s_ad.build.values import (
     leaf_expr,
 )
 from s2s_ad.errors import AliasingError, CertainError, UnsupportedSyntax
-from s2s_ad.ir.nodes import Call, Const, Each, Expr, For, If, Lazy, Place, Raise, Range, Stmt, Var, While, number, variables
+from s2s_ad.ir.nodes import (
+    Call,
+    Const,
+    Each,
+    Expr,
+    For,
+    If,
+    Lazy,
+    Place,
+    Raise,
+    Range,
+    Stmt,
+    Var,
+    While,
+    number,
+    variables,
+)
 from s2s_ad.ir.types import BOOL, INT, Array, ListOf, Opaque, Scalar, TupleOf, Type, Unknown, is_inexact
 
 if TYPE_CHECKING:
@@ -161,7 +177,9 @@ def _mapped(b: Builder, parts: tuple[Abs, ...]) -> StaticItems | GuardedItems | 
     if isinstance(inner, StaticItems):
         return StaticItems(tuple(given(v) for v in inner.items))
     if isinstance(inner, GuardedItems):
-        raise b.fail("`map` over items of which it is not known how many there are is not understood here", "Write a loop.")
+        raise b.fail(
+            "`map` over items of which it is not known how many there are is not understood here", "Write a loop."
+        )
     return Counted(inner.count, lambda k: given(inner.item(k)))
 
 
@@ -181,10 +199,14 @@ def _zipped(
     if len(static) == len(inner):
         rows = zip(*(i.items for i in static))  # noqa: B905
         return StaticItems(tuple(Tup(tuple(row)) for row in rows))
-    counts: list[Num | Known] = [i.count if isinstance(i, Counted) else Known(len(i.items)) for i in inner if not isinstance(i, GuardedItems)]
+    counts: list[Num | Known] = [
+        i.count if isinstance(i, Counted) else Known(len(i.items)) for i in inner if not isinstance(i, GuardedItems)
+    ]
     known = [known_value(c) for c in counts]
     if static and NOTHING in known and all(_are_numbers(i) for i in static):
-        inner = [_as_counted(b, i, part) if isinstance(i, StaticItems) else i for i, part in zip(inner, parts, strict=True)]
+        inner = [
+            _as_counted(b, i, part) if isinstance(i, StaticItems) else i for i, part in zip(inner, parts, strict=True)
+        ]
         static = []
     if static:
         return _zipped_by_number(b, inner, counts)
@@ -200,9 +222,7 @@ def _zipped(
 
 
 def _are_numbers(items: StaticItems) -> bool:
-    return bool(items.items) and all(
-        isinstance(getattr(leaf_expr(v), "type", None), Scalar) for v in items.items
-    )
+    return bool(items.items) and all(isinstance(getattr(leaf_expr(v), "type", None), Scalar) for v in items.items)
 
 
 def _as_counted(b: Builder, items: StaticItems, part: Abs) -> Counted:
@@ -222,7 +242,15 @@ def _zipped_by_number(
     rows, tests = [], []
     for k in range(min(bounds)):
         number_ = Num(number(k), known=k)
-        rows.append(Tup(tuple(i.items[k] if isinstance(i, StaticItems) else i.item(number_) for i in inner if not isinstance(i, GuardedItems))))
+        rows.append(
+            Tup(
+                tuple(
+                    i.items[k] if isinstance(i, StaticItems) else i.item(number_)
+                    for i in inner
+                    if not isinstance(i, GuardedItems)
+                )
+            )
+        )
         left = [c for c in counts if known_value(c) is NOTHING]
         there: Abs = Known(True)
         for count in left:
@@ -274,7 +302,12 @@ def run_loop(
 
 
 def _run_filtered(
-    b: Builder, node: ast.AST, iterable: Iteration, bind: Callable[[Abs], None], body: Callable[[], None], stop: str | None
+    b: Builder,
+    node: ast.AST,
+    iterable: Iteration,
+    bind: Callable[[Abs], None],
+    body: Callable[[], None],
+    stop: str | None,
 ) -> None:
     """`for v in filter(f, items)`: the body runs where `f(v)` is true."""
     from s2s_ad.build.statements import conditional
@@ -363,7 +396,13 @@ def _unroll(
 
 
 def _counted(
-    b: Builder, node: ast.AST, counter: str, rng: Range, bind: Callable[[], None], body: Callable[[], None], stop: str | None
+    b: Builder,
+    node: ast.AST,
+    counter: str,
+    rng: Range,
+    bind: Callable[[], None],
+    body: Callable[[], None],
+    stop: str | None,
 ) -> None:
     b.save_before_rebinding(counter, Const(0, INT))
 
@@ -415,7 +454,11 @@ def _target_names(node: ast.AST, count: int) -> list[str | None]:
     target = node.target if isinstance(node, ast.For | ast.comprehension) else None
     if isinstance(target, ast.Name) and count == 1:
         return [target.id]
-    if isinstance(target, ast.Tuple) and len(target.elts) == count and all(isinstance(e, ast.Name) for e in target.elts):
+    if (
+        isinstance(target, ast.Tuple)
+        and len(target.elts) == count
+        and all(isinstance(e, ast.Name) for e in target.elts)
+    ):
         names = [e.id for e in target.elts if isinstance(e, ast.Name)]
         if len(set(names)) == count:
             return list(names)
@@ -508,7 +551,9 @@ def fix(
             break
         head = joined
     else:
-        raise b.fail("what this loop computes does not settle to one type", "Give every name one kind of value before the loop.")
+        raise b.fail(
+            "what this loop computes does not settle to one type", "Give every name one kind of value before the loop."
+        )
     for stmt in entry_fix:
         b.emit(stmt)
     b.emit(make((*block, *back_fix), line))
@@ -593,15 +638,18 @@ def _rename_tokens(state: State, old: set[Any], site: str) -> None:
     for key, value in list(state.env.items()):
         if isinstance(value, Num) and isinstance(value.type, Array) and not set(value.type.dims) <= old | {1, "N"}:
             name = f"{site} {key[1]}"
-            dims = tuple(
-                d if d in (1, "N") or d in old else f"?{name}.{k}" for k, d in enumerate(value.type.dims)
-            )
+            dims = tuple(d if d in (1, "N") or d in old else f"?{name}.{k}" for k, d in enumerate(value.type.dims))
             type_ = Array(value.type.dtype, dims)
             state.env[key] = replace(value, expr=replace(value.expr, type=type_))  # type: ignore[type-var]
 
 
 def same_state(x: State, y: State) -> bool:
-    if x.env.keys() != y.env.keys() or x.heap.keys() != y.heap.keys() or x.frozen != y.frozen or x.detached != y.detached:
+    if (
+        x.env.keys() != y.env.keys()
+        or x.heap.keys() != y.heap.keys()
+        or x.frozen != y.frozen
+        or x.detached != y.detached
+    ):
         return False
     return all(same(x.env[k], y.env[k]) for k in x.env) and all(
         len(x.heap[s].items) == len(y.heap[s].items)
@@ -615,7 +663,9 @@ def same(x: Abs, y: Abs) -> bool:
         case Num(), Num():
             places = [getattr(v.expr, "place", None) for v in (x, y)]
             return (
-                x == y and places[0] == places[1] and type(x.known) is type(y.known)
+                x == y
+                and places[0] == places[1]
+                and type(x.known) is type(y.known)
                 and (x.known is y.known or bool(x.known == y.known))
             )
         case Tup(xs), Tup(ys):

@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 _FUNCTIONS: dict[str, Any] = {
     name: getattr(np, name)
-    for name in (
-        "sum mean std var max min prod dot ravel transpose copy clip cumsum cumprod trace take repeat argmax argmin "
-        "argsort squeeze swapaxes all any round diagonal nonzero compress choose searchsorted ptp astype conj conjugate "
-        "argpartition"
-    ).split()
+    for name in ["sum", "mean", "std", "var", "max", "min", "prod", "dot", "ravel", "transpose", "copy", "clip", "cumsum", "cumprod", "trace", "take", "repeat", "argmax", "argmin", "argsort", "squeeze", "swapaxes", "all", "any", "round", "diagonal", "nonzero", "compress", "choose", "searchsorted", "ptp", "astype", "conj", "conjugate", "argpartition"]
 }
 _FUNCTIONS["flatten"] = np.ravel
 
@@ -103,9 +99,7 @@ def object_method(b: Builder, receiver: Abs, name: str, args: list[Abs], kwargs:
         return Num(Call(Method(name), exprs, named, OPAQUE, f"method:{name}"))
     rng = isinstance(receiver, Known) and isinstance(receiver.value, np.random.Generator | np.random.RandomState)
     type_ = drawn_type(b, name, args, kwargs) if rng else Unknown()
-    value = Num(
-        Call(Method(name), exprs, named, type_, f"method:{name}"), origins=frozenset({b.site(b.node, "draw")})
-    )
+    value = Num(Call(Method(name), exprs, named, type_, f"method:{name}"), origins=frozenset({b.site(b.node, "draw")}))
     return b.bind(b.temp(b.node, "draw" if rng else "outcome"), value)
 
 

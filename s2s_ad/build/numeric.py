@@ -106,7 +106,9 @@ def apply(
         if isinstance(value, ObjectRef) and not isinstance(b.state.heap[value.site], ListObject):
             if varied(value, b.state.heap):
                 name = getattr(fn, "__name__", str(fn))
-                raise b.fail(f"a dict or an object is given to `{name}` here", "Give it the numbers and arrays themselves.")
+                raise b.fail(
+                    f"a dict or an object is given to `{name}` here", "Give it the numbers and arrays themselves."
+                )
     exprs = tuple(b.expr(a) for a in args)
     named = tuple((k, b.expr(v)) for k, v in kwargs.items())
     if type_ is None:
@@ -306,4 +308,3 @@ def static_items(value: Tup) -> list[Abs]:
 def known_or_none(value: Abs) -> Any:
     known = known_value(value)
     return None if known is NOTHING else known
-

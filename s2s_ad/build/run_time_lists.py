@@ -122,7 +122,9 @@ def joined(b: Builder, parts: list[Abs], node: ast.AST) -> Abs:
     held = [named(b, p, node, "part", k) if isinstance(p, Num) else p for k, p in enumerate(parts)]
     if not any(varied(p, b.state.heap) for p in held):
         exprs = tuple(containers.run_time_list(b, p) for p in held)
-        numbers = all(isinstance(e.type, ListOf) and (e.type.item is None or isinstance(e.type.item, Scalar)) for e in exprs)
+        numbers = all(
+            isinstance(e.type, ListOf) and (e.type.item is None or isinstance(e.type.item, Scalar)) for e in exprs
+        )
         if numbers:
             items = tuple(e.type.item for e in exprs if isinstance(e.type, ListOf) and e.type.item is not None)
             item = containers.joined_type(b, tuple(Var("", t) for t in items), b.site(node))
@@ -189,7 +191,9 @@ def order_of(b: Builder, items: Num, key: Abs, reverse: Abs, node: ast.AST) -> N
 
 def _order_by(b: Builder, whole: Expr, keys: Num, reverse: Abs, node: ast.AST) -> Num:
     """`sorted(range(n), key=keys.__getitem__)`."""
-    options: list[tuple[str, Expr]] = [("key", Call(getattr, (keys.expr, Const("__getitem__")), (), OPAQUE, "attribute:__getitem__"))]
+    options: list[tuple[str, Expr]] = [
+        ("key", Call(getattr, (keys.expr, Const("__getitem__")), (), OPAQUE, "attribute:__getitem__"))
+    ]
     if known_value(reverse) is not False:
         options.append(("reverse", b.expr(reverse)))
     expr = Call(sorted, (whole,), tuple(options), ListOf(INT))
@@ -204,7 +208,9 @@ def method(b: Builder, base: Num, name: str, args: list[Abs], kwargs: dict[str, 
     node = b.node
     if name in _WRITING:
         if not isinstance(base.expr, Var):
-            raise b.fail(f"`{name}` on a list inside a list is not understood here", "Give the inner list a name first.")
+            raise b.fail(
+                f"`{name}` on a list inside a list is not understood here", "Give the inner list a name first."
+            )
         _refuse_frozen(b, base)
     match name, args:
         case "__getitem__", [k] if not isinstance(k, Tup | ObjectRef):
@@ -227,14 +233,17 @@ def method(b: Builder, base: Num, name: str, args: list[Abs], kwargs: dict[str, 
             return _copied(b, base, node)
         case "sort", []:
             _sort(b, base, kwargs, node)
-        case ("index" | "count"), [value]:
+        case (("index" | "count"), [value]):
             return Num(Call(Method(name), (base.expr, b.expr(value)), (), INT, f"method:{name}"))
         case "remove", [value]:
-            at = b.bind(b.temp(node, "at"), Num(Call(Method("index"), (base.expr, b.expr(value)), (), INT, "method:index")))
+            at = b.bind(
+                b.temp(node, "at"), Num(Call(Method("index"), (base.expr, b.expr(value)), (), INT, "method:index"))
+            )
             _pop(b, base, at, node)
         case _:
             raise b.fail(
-                f"`list.{name}` is not understood for a list of run-time length", "Write it with append, pop and indexing."
+                f"`list.{name}` is not understood for a list of run-time length",
+                "Write it with append, pop and indexing.",
             )
     return Known(None)
 
@@ -258,7 +267,9 @@ def _copied(b: Builder, base: Num, node: ast.AST) -> Num:
 
 
 def _reverse(b: Builder, base: Num) -> None:
-    b.emit(Effect(Call(Method("reverse"), (containers.current(b, base).expr,), (), base.type, "method:reverse"), b.line))
+    b.emit(
+        Effect(Call(Method("reverse"), (containers.current(b, base).expr,), (), base.type, "method:reverse"), b.line)
+    )
 
 
 def _item_type(b: Builder, base: Num) -> Any:

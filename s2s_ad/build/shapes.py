@@ -24,8 +24,8 @@ from s2s_ad.build.dims import (
     total_dim,
 )
 from s2s_ad.build.inference import FRESH
-from s2s_ad.rules import runtime
 from s2s_ad.ir.types import Array, Dim, Extent, Known, ListOf, N, Operand, Scalar, TupleOf
+from s2s_ad.rules import runtime
 
 
 class Undecided(Exception):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from s2s_ad.build.alternatives import choose, choose_to_do
 from s2s_ad.build import containers
+from s2s_ad.build.alternatives import choose, choose_to_do
 from s2s_ad.build.attributes import attribute
 from s2s_ad.build.builder import Unreachable
 from s2s_ad.build.expressions import (
@@ -117,7 +117,9 @@ def run(b: Builder, stmt: ast.stmt) -> bool:
             b.state.env[b.frame.key, name] = closure(b, stmt)
         case ast.Pass() | ast.Global() | ast.Nonlocal():
             if isinstance(stmt, ast.Global):
-                raise b.fail("`global` is not understood in a differentiated function", "Pass the value, and return it.")
+                raise b.fail(
+                    "`global` is not understood in a differentiated function", "Pass the value, and return it."
+                )
         case ast.Delete(targets):
             for target in targets:
                 delete(b, target)
@@ -158,9 +160,7 @@ def raised(b: Builder, node: ast.expr) -> Any:
 
 def expression(b: Builder, node: ast.expr) -> None:
     value = evaluate(b, node)
-    if b.trying and isinstance(value, Num):
-        b.emit(Effect(value.expr, b.line))
-    elif isinstance(value, Num) and not isinstance(value.expr, Var) and not value.varied and _has_effect(value.expr):
+    if b.trying and isinstance(value, Num) or isinstance(value, Num) and not isinstance(value.expr, Var) and not value.varied and _has_effect(value.expr):
         b.emit(Effect(value.expr, b.line))
 
 
@@ -177,7 +177,9 @@ def _import(b: Builder, stmt: ast.Import | ast.ImportFrom) -> None:
         try:
             if isinstance(stmt, ast.ImportFrom):
                 if stmt.level:
-                    raise b.fail("a relative import inside a function is not understood", "Import at the top of the module.")
+                    raise b.fail(
+                        "a relative import inside a function is not understood", "Import at the top of the module."
+                    )
                 module = importlib.import_module(stmt.module or "")
                 value = getattr(module, alias.name)
             else:
@@ -217,11 +219,16 @@ def _starred(node: ast.Tuple | ast.List) -> bool:
 def unpack_parallel(b: Builder, target: ast.Tuple | ast.List, value: Tup) -> None:
     """`a, b = x, y`: one statement where an order would matter, else one after the other."""
     names = [e.id for e in target.elts if isinstance(e, ast.Name)]
-    simple = len(names) == len(target.elts) and all(isinstance(v, Num | Known) and leaf_expr(v) is not None for v in value.items)
+    simple = len(names) == len(target.elts) and all(
+        isinstance(v, Num | Known) and leaf_expr(v) is not None for v in value.items
+    )
     if simple:
         targets = {b.local(b.frame.key, n) for n in names}
         values = [v if isinstance(v, Num) else Num(leaf_expr(v), known=known_value(v)) for v in value.items]  # type: ignore[arg-type]
-        if all(isinstance(v.expr, Var) and v.expr.name == b.local(b.frame.key, n) for n, v in zip(names, values, strict=True)):
+        if all(
+            isinstance(v.expr, Var) and v.expr.name == b.local(b.frame.key, n)
+            for n, v in zip(names, values, strict=True)
+        ):
             b.state.env.update({(b.frame.key, n): v for n, v in zip(names, values, strict=True)})
             return
         if any(_reads(v, targets) for v in values):
@@ -366,9 +373,7 @@ def store_subscript(b: Builder, target: ast.Subscript, value: Abs, op: Any, star
     _store_into(b, evaluate(b, target.value), target, value, op, start, node)
 
 
-def _store_into(
-    b: Builder, base: Abs, target: ast.Subscript, value: Abs, op: Any, start: int, node: ast.AST
-) -> None:
+def _store_into(b: Builder, base: Abs, target: ast.Subscript, value: Abs, op: Any, start: int, node: ast.AST) -> None:
     if isinstance(base, OneOf):
         choose_to_do(b, base, lambda v: _store_into(b, v, target, value, op, len(b.block), node))
         return
@@ -503,9 +508,7 @@ def delete(b: Builder, target: ast.expr) -> None:
 
 
 # -- control flow -----------------------------------------------------------------------------------------------------------
-def conditional(
-    b: Builder, node: ast.AST, test: Abs, then: Callable[[], Any], orelse: Callable[[], Any]
-) -> bool:
+def conditional(b: Builder, node: ast.AST, test: Abs, then: Callable[[], Any], orelse: Callable[[], Any]) -> bool:
     """`if test: then() else: orelse()`; True if both sides end by raising."""
     if isinstance(test, OneOf):
         test = choose(b, test, lambda v: as_test(b, v))
@@ -586,7 +589,10 @@ def run_with(b: Builder, stmt: ast.With) -> bool:
         return run_block(b, stmt.body)
     import numpy as np
 
-    if function not in (np.errstate, np.printoptions) and getattr(function, "__module__", "") not in ("warnings", "contextlib"):
+    if function not in (np.errstate, np.printoptions) and getattr(function, "__module__", "") not in (
+        "warnings",
+        "contextlib",
+    ):
         raise b.fail("this context manager is not understood", "Only np.errstate and the like are.")
     assert isinstance(call, ast.Call)
     from s2s_ad.ir.nodes import Call
@@ -622,7 +628,11 @@ def names_in(node: ast.AST) -> set[str]:
                 found.add(name)
                 continue
             case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                found |= {n.target.id for n in ast.walk(current) if isinstance(n, ast.NamedExpr) and isinstance(n.target, ast.Name)}
+                found |= {
+                    n.target.id
+                    for n in ast.walk(current)
+                    if isinstance(n, ast.NamedExpr) and isinstance(n.target, ast.Name)
+                }
                 continue
             case ast.Name(name, ast.Store() | ast.Del()):
                 found.add(name)

@@ -194,7 +194,11 @@ class ExpressionAdjoint:
         if g is None:
             raise MissingRule(f"the rule of `{getattr(expr.fn, '__name__', expr.fn)}` gives no number or array")
         g = simplify(g)
-        if is_elementwise(rule_key(expr.fn)) and not is_smaller(g.type, expr.type) and not _lacks(operand.type, expr.type):
+        if (
+            is_elementwise(rule_key(expr.fn))
+            and not is_smaller(g.type, expr.type)
+            and not _lacks(operand.type, expr.type)
+        ):
             g = _retyped(g, operand.type)
         if is_elementwise(rule_key(expr.fn)) and is_smaller(g.type, expr.type) and _lacks(operand.type, expr.type):
             g = spread_out(g, expr.type, shape_of(named if named is not None else expr))
@@ -268,7 +272,9 @@ def _retyped(g: Expr, operand: Type) -> Expr:
 
 
 def _simple(expr: Expr) -> bool:
-    return isinstance(expr, Const | Var) or (isinstance(expr, Index) and all(isinstance(i, Const | Var) for i in expr.items))
+    return isinstance(expr, Const | Var) or (
+        isinstance(expr, Index) and all(isinstance(i, Const | Var) for i in expr.items)
+    )
 
 
 def _count(part: Abs, marker: Expr) -> int:

@@ -54,7 +54,12 @@ class Slot:
 
 class Assembler:
     def __init__(
-        self, names: Names, types: dict[str, Type], recording: Recording, source_line: Callable[[int], str], defined: set[str]
+        self,
+        names: Names,
+        types: dict[str, Type],
+        recording: Recording,
+        source_line: Callable[[int], str],
+        defined: set[str],
     ) -> None:
         self.names = names
         self.types = types
@@ -199,7 +204,9 @@ class Assembler:
                 out.append(stmt)
             case Assign(targets, values, note="swap") if plan.undo:
                 names = tuple(v.name for v in values if isinstance(v, Var))
-                out.append(Assign(names, tuple(Var(t, v.type) for t, v in zip(targets, values, strict=True)), note="swap"))
+                out.append(
+                    Assign(names, tuple(Var(t, v.type) for t, v in zip(targets, values, strict=True)), note="swap")
+                )
         for name in reversed(plan.names):
             out.append(self.restore(self.slot(node, "name", name, self.types.get(name, Unknown())), name))
         return out
@@ -258,9 +265,7 @@ class Assembler:
         assert isinstance(items.type, ListOf) and items.type.item is not None
         item = Index(items, (counter,), items.type.item)
         if isinstance(items.type.item, TupleOf):
-            values: tuple[Expr, ...] = tuple(
-                Index(item, (number(j),), t) for j, t in enumerate(items.type.item.items)
-            )
+            values: tuple[Expr, ...] = tuple(Index(item, (number(j),), t) for j, t in enumerate(items.type.item.items))
         else:
             values = (item,)
         first = Assign(stmt.targets, values)
@@ -270,7 +275,7 @@ class Assembler:
     def counting_tape(self, node: Node) -> Slot | None:
         """A tape that gets exactly one value in each iteration of this loop, and none elsewhere: it counts the iterations."""
         plan = self.plan(node)
-        for name in (plan.ends[0].record if plan.ends else []):
+        for name in plan.ends[0].record if plan.ends else []:
             return self.slots.get((id(node), "end0", name))
         for inner in node.inner[0]:
             for name in self.plan(inner).names:

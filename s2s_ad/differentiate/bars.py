@@ -41,6 +41,7 @@ _FRESH: set[Any] = {
 }  # fmt: skip
 _OPERATORS = {operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg}
 
+
 @dataclass(frozen=True)
 class Bar:
     """A cotangent: its name, the type of what the name holds, and whether that buffer is nobody else's."""
@@ -48,7 +49,9 @@ class Bar:
     name: str
     type: Type
     owned: bool
-    laid: bool = False  # laid out in memory as its value is, so that a reshape is a view of one where it is of the other
+    laid: bool = (
+        False  # laid out in memory as its value is, so that a reshape is a view of one where it is of the other
+    )
 
     @property
     def var(self) -> Var:
@@ -166,7 +169,12 @@ class Bars:
         if bar is None:
             self.set(key, g)
             return
-        if isinstance(bar.type, Array) and isinstance(g.type, Array | Scalar) and bar.owned and not is_smaller(bar.type, g.type):
+        if (
+            isinstance(bar.type, Array)
+            and isinstance(g.type, Array | Scalar)
+            and bar.owned
+            and not is_smaller(bar.type, g.type)
+        ):
             if not _wider(g.type, bar.type):
                 self.emit(Store(bar.var, g, operator.add))
                 return
@@ -297,7 +305,8 @@ def _indexed(base: Expr, items: tuple[Any, ...]) -> Type:
         return e.type
 
     operands = tuple(
-        SliceItem(operand(i.start), operand(i.stop), operand(i.step)) if isinstance(i, Slice) else operand(i) for i in items
+        SliceItem(operand(i.start), operand(i.stop), operand(i.step)) if isinstance(i, Slice) else operand(i)
+        for i in items
     )
     return index_type(base.type, operands, f"bar {id(base)}")[0]
 

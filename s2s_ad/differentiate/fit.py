@@ -64,8 +64,10 @@ def real_part(g: Expr, want: Type) -> Expr:
 def total(g: Expr, axes: tuple[int, ...] | None, keepdims: bool, type_: Type) -> Expr:
     kwargs: list[tuple[str, Expr]] = []
     if axes is not None:
-        axis: Expr = number(axes[0]) if len(axes) == 1 else Display(
-            "tuple", tuple(number(a) for a in axes), TupleOf((INT,) * len(axes))
+        axis: Expr = (
+            number(axes[0])
+            if len(axes) == 1
+            else Display("tuple", tuple(number(a) for a in axes), TupleOf((INT,) * len(axes)))
         )
         kwargs.append(("axis", axis))
     if keepdims:

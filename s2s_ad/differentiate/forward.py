@@ -194,4 +194,3 @@ def contract(built: Built, wrt: tuple[str, ...], dots: dict[str, str]) -> str:
     """The docstring: tangent of what, along what, for which signature."""
     shown = ", ".join(f"{p.name}: {p.type}" for p in _declared(built))
     return f"Value of {built.name} and its tangent along {', '.join(dots[w] for w in wrt)}.\n\nFor {shown}."
-

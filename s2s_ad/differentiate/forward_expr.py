@@ -163,7 +163,11 @@ class ExpressionTangent:
         if any(self.is_active(a) for a in expr.args[1:]):
             raise _missing(expr)
         first = self.spread_operand(expr.args[0])
-        style = expr.style if isinstance(first, Var | Index) or not expr.style.startswith(("method", "attr")) else "function"
+        style = (
+            expr.style
+            if isinstance(first, Var | Index) or not expr.style.startswith(("method", "attr"))
+            else "function"
+        )
         return Num(replace(expr, args=(first, *expr.args[1:]), kwargs=kwargs, style=style))
 
     def spread_operand(self, operand: Expr) -> Expr:
@@ -304,4 +308,3 @@ def _missing(expr: Call) -> MissingRule:
     return MissingRule(
         f"cannot differentiate through `{name}` in forward mode", "Treat it as constant with stop_gradient(...)."
     )
-

@@ -36,7 +36,6 @@ from s2s_ad.ir.nodes import (
     If,
     Index,
     Method,
-    MoveRoot,
     PopLast,
     Stmt,
     Store,
@@ -52,7 +51,7 @@ from s2s_ad.ir.nodes import (
     statement_exprs,
     variables,
 )
-from s2s_ad.ir.types import Array, ListOf, Scalar, TupleOf, Type, Unknown, is_inexact
+from s2s_ad.ir.types import ListOf, Scalar, Type, Unknown, is_inexact
 from s2s_ad.simplify.algebra import simplify
 
 
@@ -203,7 +202,9 @@ class ForwardSweep:
             self.emit(tangent)
             self.emit(stmt)
         else:
-            self.emit(stmt if not after or not isinstance(after[0], Assign) or after[0].note != "value" else after.pop(0))
+            self.emit(
+                stmt if not after or not isinstance(after[0], Assign) or after[0].note != "value" else after.pop(0)
+            )
             for s in after:
                 self.emit(s)
             self.emit(tangent)

@@ -14,8 +14,8 @@ import numpy as np
 
 from s2s_ad.analysis.activity import active_names, flows, owner
 from s2s_ad.analysis.binding import surely_bound
-from s2s_ad.analysis.memory import memory_groups
 from s2s_ad.analysis.liveness import Table, live_before, names_read
+from s2s_ad.analysis.memory import memory_groups
 from s2s_ad.analysis.recording import Recording
 from s2s_ad.build.program import Built
 from s2s_ad.build.values import (
@@ -34,7 +34,6 @@ from s2s_ad.differentiate.inline_rule import Inliner
 from s2s_ad.differentiate.prepare import Preparer, counted
 from s2s_ad.differentiate.reverse import Sweep
 from s2s_ad.errors import SignatureError
-from s2s_ad.rules.runtime import private
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import (
     Append,
@@ -59,6 +58,7 @@ from s2s_ad.ir.nodes import (
     number,
 )
 from s2s_ad.ir.types import BOOL, FLOAT, INT, OPAQUE, Array, ListOf, Scalar, TupleOf, Type, Unknown, is_inexact
+from s2s_ad.rules.runtime import private
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ def numbers(value: Abs, heap: dict[str, Any]) -> list[Num]:
     return []
 
 
-def gradient(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable[[int], str], optimize: bool) -> Adjoint:
+def gradient(
+    built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable[[int], str], optimize: bool
+) -> Adjoint:
     """One function: the value and the gradient."""
     names = built.builder.names
     bar_name = names.fresh(f"{built.name}_bar")
@@ -125,7 +127,9 @@ def gradient(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Cal
     return Adjoint((function,), None, names)
 
 
-def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable[[int], str], optimize: bool) -> Adjoint:
+def vjp(
+    built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable[[int], str], optimize: bool
+) -> Adjoint:
     """Two functions: the forward half gives the value and a record, the reverse half takes the record and a cotangent."""
     names = built.builder.names
     bar_name = names.fresh(f"{built.name}_bar")
@@ -160,7 +164,13 @@ def vjp(built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable
         Display("tuple", (value, record), OPAQUE),
         f"The value of {built.name}, and what its reverse sweep needs.",
     )
-    unpack = [] if not needed else [Assign(tuple(needed), tuple(Index(Var("record", OPAQUE), (number(k),), OPAQUE) for k in range(len(needed))))]
+    unpack = (
+        []
+        if not needed
+        else [
+            Assign(tuple(needed), tuple(Index(Var("record", OPAQUE), (number(k),), OPAQUE) for k in range(len(needed))))
+        ]
+    )
     copies = private_copies(needed, forward, reverse_body, work.types, names)
     reverse_function = Function(
         names.fresh(f"{built.name}_reverse"),
@@ -263,7 +273,8 @@ def begin(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Work:
     if has_aux:
         if not isinstance(result, Tup) or len(result.items) != 2:
             raise SignatureError(
-                f"`{built.name}` must return (value, aux) for has_aux=True", "Return a tuple of two, or leave has_aux out."
+                f"`{built.name}` must return (value, aux) for has_aux=True",
+                "Return a tuple of two, or leave has_aux out.",
             )
         result, aux_value = result.items
         aux = b.expr(aux_value)
@@ -289,7 +300,9 @@ def overlap_guards(built: Built) -> list[Stmt]:
     for k, (name, a, written) in enumerate(arrays):
         for other, c, too in arrays[k + 1 :]:
             if written or too:
-                message = f"shared memory: `{name}` and `{other}` share memory, and `{name if written else other}` is written"
+                message = (
+                    f"shared memory: `{name}` and `{other}` share memory, and `{name if written else other}` is written"
+                )
                 shares = Call(np.shares_memory, (a, c), (), BOOL)
                 guards.append(If(shares, (Raise(Call(ValueError, (Const(message),))),), ()))
     return guards
@@ -355,7 +368,9 @@ def seed_paths(built: Built, work: Work, has_aux: bool) -> list[tuple[Callable[[
                         for n, item in zip(names, items, strict=True):
                             visit(
                                 item,
-                                lambda e, n=n, reach=reach: Call(getattr, (reach(e), Const(n)), (), OPAQUE, f"attribute:{n}"),  # type: ignore[misc]
+                                lambda e, n=n, reach=reach: Call(
+                                    getattr, (reach(e), Const(n)), (), OPAQUE, f"attribute:{n}"
+                                ),  # type: ignore[misc]
                             )
 
     visit(result, lambda e: e)
@@ -389,7 +404,9 @@ def sweeps(
     assembler = Assembler(names, types, recording, source_line, parameters)
     forward = assembler.forward(nodes)
     reverse = [*assembler.reverse(nodes), *tail]
-    tapes: list[Stmt] = [Assign((t.name,), (Display("list", (), ListOf(t.item)),), note="tape") for t in assembler.tapes]
+    tapes: list[Stmt] = [
+        Assign((t.name,), (Display("list", (), ListOf(t.item)),), note="tape") for t in assembler.tapes
+    ]
     holes: list[Stmt] = [Assign((n,), (hole(types.get(n, OPAQUE)),), note="hole") for n in assembler.undefined]
     return grads, [*tapes, *holes, *forward], reverse
 
@@ -493,7 +510,9 @@ def kept_value(value: Expr, forward: list[Stmt], reverse: list[Stmt], names: Nam
                 if not copied and expr.name not in changed:
                     return expr
                 name = names.fresh("value")
-                fresh = Call(np.copy, (expr,), (), type_, "method:copy") if isinstance(type_, Array) and copied else expr
+                fresh = (
+                    Call(np.copy, (expr,), (), type_, "method:copy") if isinstance(type_, Array) and copied else expr
+                )
                 forward.append(Assign((name,), (fresh,)))
                 return Var(name, type_)
         if any(v.name in changed for v in variables(expr)):
@@ -508,7 +527,14 @@ def kept_value(value: Expr, forward: list[Stmt], reverse: list[Stmt], names: Nam
 def _is_new(name: str, forward: list[Stmt]) -> bool:
     """Whether a name is assigned in the forward sweep by an expression that makes a new array."""
     from s2s_ad.differentiate.bars import is_fresh
-    found = [v for s in all_statements(tuple(forward)) if isinstance(s, Assign) for t, v in zip(s.targets, s.values, strict=True) if t == name]
+
+    found = [
+        v
+        for s in all_statements(tuple(forward))
+        if isinstance(s, Assign)
+        for t, v in zip(s.targets, s.values, strict=True)
+        if t == name
+    ]
     return bool(found) and all(is_fresh(v) for v in found)
 
 

@@ -122,9 +122,7 @@ class Inliner:
             raise S2SError(f"the rule `{rule.adjoint.__name__}` gives no tuple of {len(wanted)} expressions")
         return b.block, list(value.items)
 
-    def _direct(
-        self, b: Builder, body: list[ast.stmt], wanted: list[bool], single: bool
-    ) -> list[Abs | None] | None:
+    def _direct(self, b: Builder, body: list[ast.stmt], wanted: list[bool], single: bool) -> list[Abs | None] | None:
         """Run statements up to a `return` whose path is known; None where it is not."""
         for stmt in body:
             match stmt:

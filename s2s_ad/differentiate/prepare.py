@@ -144,9 +144,9 @@ class Preparer:
 
     def _stable(self, test: Expr) -> bool:
         """Integer arithmetic on loop counters is cheaper to compute again than to record."""
-        return all(
-            isinstance(v.type, Scalar) and v.type.dtype.kind in "bi" for v in variables(test)
-        ) and not any(isinstance(e, Index) for e in walk(test))
+        return all(isinstance(v.type, Scalar) and v.type.dtype.kind in "bi" for v in variables(test)) and not any(
+            isinstance(e, Index) for e in walk(test)
+        )
 
     def has_active(self, block: Block) -> bool:
         for stmt in all_statements(block):
@@ -173,7 +173,9 @@ class Preparer:
         changes = all_assigned(stmt.body)
         if isinstance(iter_, Range):
             parts = [
-                self.name(e, "bound", alias=False) if self.disturbed(e, changes | set(stmt.targets), stmt.body) and not _sizes(e, changes) else e
+                self.name(e, "bound", alias=False)
+                if self.disturbed(e, changes | set(stmt.targets), stmt.body) and not _sizes(e, changes)
+                else e
                 for e in (iter_.start, iter_.stop, iter_.step)
             ]
             iter_ = Range(*parts)
@@ -232,7 +234,9 @@ class Preparer:
         if rule is None:
             return frozenset(), False
         flags = tuple(self.is_active(a) for a in expr.args)
-        shown = tuple(a if not flag or isinstance(a, Display) else a.type for a, flag in zip(expr.args, flags, strict=True))
+        shown = tuple(
+            a if not flag or isinstance(a, Display) else a.type for a, flag in zip(expr.args, flags, strict=True)
+        )
         key = (expr.fn, tuple(a.type for a in expr.args), shown, expr.kwargs, flags)
         try:
             if key in self.cache:
@@ -248,7 +252,9 @@ class Preparer:
         marked = tuple(_marker(a, f"#{k}") for k, a in enumerate(expr.args))
         result: Abs = _marked_result(expr.type)
         cotangent: Abs = _marked_cotangent(expr.type)
-        active = frozenset(f"#{k}" for k, f in enumerate(flags) if f) | {f"#{k}.{j}" for k in range(len(flags)) for j in range(64)}
+        active = frozenset(f"#{k}" for k, f in enumerate(flags) if f) | {
+            f"#{k}.{j}" for k in range(len(flags)) for j in range(64)
+        }
 
         def wanted(e: Expr) -> bool:
             return is_active(e, active)
@@ -267,7 +273,9 @@ class Preparer:
         for _, part in parts:
             for e in _exprs_of(part):
                 used |= set(_value_uses(e))
-        operands = frozenset(k for k in range(len(flags)) if f"#{k}" in used or any(u.startswith(f"#{k}.") for u in used))
+        operands = frozenset(
+            k for k in range(len(flags)) if f"#{k}" in used or any(u.startswith(f"#{k}.") for u in used)
+        )
         return operands, "#result" in used
 
     def cheap(self, expr: Expr, budget: int = 5) -> bool:
@@ -277,7 +285,9 @@ class Preparer:
                 return True
             case Index(base, items):
                 plain = all(
-                    all(p is None or _counts(p) for p in (i.start, i.stop, i.step)) if isinstance(i, Slice) else _counts(i)
+                    all(p is None or _counts(p) for p in (i.start, i.stop, i.step))
+                    if isinstance(i, Slice)
+                    else _counts(i)
                     for i in items
                 )
                 return plain and self.cheap(base, budget)
@@ -285,8 +295,12 @@ class Preparer:
                 if fn in VIEWS or fn in MAYBE_VIEWS or getattr(fn, "__name__", "") in _SHAPE_ONLY:
                     return all(self.cheap(a, budget) for a in args[:1])
                 size = sum(1 for e in walk(expr) if isinstance(e, Call))
-                scalar = isinstance(expr.type, Scalar) and not any(isinstance(e.type, Array | ListOf) and isinstance(e, Call) for e in walk(expr))
-                reduces = any(isinstance(e, Call) and any(isinstance(a.type, Array | ListOf) for a in e.args) for e in walk(expr))
+                scalar = isinstance(expr.type, Scalar) and not any(
+                    isinstance(e.type, Array | ListOf) and isinstance(e, Call) for e in walk(expr)
+                )
+                reduces = any(
+                    isinstance(e, Call) and any(isinstance(a.type, Array | ListOf) for a in e.args) for e in walk(expr)
+                )
                 return scalar and not reduces and size <= budget
         return False
 
@@ -304,9 +318,13 @@ def _counts(expr: Expr) -> bool:
 
 def _sizes(expr: Expr, changes: set[str]) -> bool:
     """A bound made of the sizes of arrays that are not bound anew."""
-    return all(v.name not in changes for v in variables(expr)) and all(
-        not isinstance(e, Index) or (isinstance(e.base, Call) and e.base.fn.__name__ == "shape") for e in walk(expr)
-    ) and not any(isinstance(v.type, ListOf) for v in variables(expr))
+    return (
+        all(v.name not in changes for v in variables(expr))
+        and all(
+            not isinstance(e, Index) or (isinstance(e.base, Call) and e.base.fn.__name__ == "shape") for e in walk(expr)
+        )
+        and not any(isinstance(v.type, ListOf) for v in variables(expr))
+    )
 
 
 def _is_reference(expr: Expr) -> bool:
@@ -361,7 +379,9 @@ def _value_uses(expr: Expr) -> list[str]:
         node = stack.pop()
         if isinstance(node, Var):
             found.append(node.name)
-        elif isinstance(node, ZerosLike) or (isinstance(node, Call) and getattr(node.fn, "__name__", "") in _SHAPE_ONLY):
+        elif isinstance(node, ZerosLike) or (
+            isinstance(node, Call) and getattr(node.fn, "__name__", "") in _SHAPE_ONLY
+        ):
             continue
         else:
             stack.extend(children(node))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -171,13 +170,13 @@ class Sweep:
         """The value that a statement has just given to a name."""
         return Var(target, type_, Place(target) if target in self.written_owners else None, post=True)
 
-    def release(
-        self, node: Node, post: list[Stmt], found: list[Contribution], target: str, bar: Bar
-    ) -> None:
+    def release(self, node: Node, post: list[Stmt], found: list[Contribution], target: str, bar: Bar) -> None:
         """Write what was collected: first all that uses the new value, then what uses the old ones."""
         late = any(v.post for c in found for v in variables(c.g))
         last = len(post) - 1 if late else max((k for k, s in enumerate(post) if _uses_post(s)), default=-1)
-        early = [e for s in post[: last + 1] for e in _exprs_of(s)] + [c.g for c in found if any(v.post for v in variables(c.g))]
+        early = [e for s in post[: last + 1] for e in _exprs_of(s)] + [
+            c.g for c in found if any(v.post for v in variables(c.g))
+        ]
         if any(isinstance(v, Var) and v.name == target and not v.post for e in early for v in walk(e)):
             post, found = self.keep_result(node, post, found, target)
             last = -1
@@ -281,7 +280,9 @@ class Sweep:
 
     def add_in_place(self, node: Node, stmt: Store, key: str, path: tuple[Step, ...]) -> None:
         """`y[i] += e`: the cotangent of y stays as it is, and flows to e, too."""
-        value = stmt.value if stmt.op is not operator.sub else Call(operator.neg, (stmt.value,), (), stmt.value.type, "op")
+        value = (
+            stmt.value if stmt.op is not operator.sub else Call(operator.neg, (stmt.value,), (), stmt.value.type, "op")
+        )
         if not is_active(value, self.active):
             return
         g = self.part(key, path, stmt.target.type)
@@ -392,7 +393,12 @@ class Sweep:
         if not path:
             self.bars.take(key)
             self.bars.set(key, simplify(total))
-        elif isinstance(total, Call) and total.fn is operator.mul and total.args[0] == target and not isinstance(target.type, Scalar):
+        elif (
+            isinstance(total, Call)
+            and total.fn is operator.mul
+            and total.args[0] == target
+            and not isinstance(target.type, Scalar)
+        ):
             self.bars.emit(Store(target, total.args[1], operator.mul))  # type: ignore[arg-type]
         elif total != target:
             self.bars.emit(Store(target, simplify(total)))  # type: ignore[arg-type]
@@ -419,7 +425,9 @@ class Sweep:
         from s2s_ad.rules.runtime import last_writes
 
         items = tuple(
-            Call(slice, tuple(Const(None) if p is None else p for p in (i.start, i.stop, i.step))) if isinstance(i, Slice) else i
+            Call(slice, tuple(Const(None) if p is None else p for p in (i.start, i.stop, i.step)))
+            if isinstance(i, Slice)
+            else i
             for i in target.items
         )
         index = items[0] if len(items) == 1 else Display("tuple", items, TupleOf(()))
@@ -494,7 +502,8 @@ class Sweep:
             bar = self.bars.state[key]
             self.bars.set(key, Call(list, (bar.var,), (), bar.type), owned=True)
         parts = tuple(
-            self.own(b) if b is not None else zeros(t, type_) for t, b, type_ in zip(stmt.targets, taken, stmt.types, strict=True)
+            self.own(b) if b is not None else zeros(t, type_)
+            for t, b, type_ in zip(stmt.targets, taken, stmt.types, strict=True)
         )
         value = parts[0] if len(parts) == 1 else Display("tuple", parts, TupleOf(tuple(p.type for p in parts)))
         self.bars.emit(Append(self.bars.state[key].var, value))
@@ -562,7 +571,14 @@ class Sweep:
             ended = self.bars.state
             self.names.restore(saved | frozenset(self.bars.bar_names.values()))
             more = {k for k in ended if k not in carried}
-            less = {k for k in carried if k in ended and not ended[k].owned and k not in shared and isinstance(ended[k].type, Array | ListOf | Unknown)}
+            less = {
+                k
+                for k in carried
+                if k in ended
+                and not ended[k].owned
+                and k not in shared
+                and isinstance(ended[k].type, Array | ListOf | Unknown)
+            }
             fresh = {k for k in carried if k not in ended and k not in renewed and not self._fixed(k)}
             if not more and not less and not fresh:
                 break
@@ -579,7 +595,12 @@ class Sweep:
         for key in sorted(touched):
             self.bars.settle(key)
             bar = self.bars.state[key]
-            if key not in shared and not bar.owned and isinstance(bar.type, Array | Unknown) and self._writes(trial, bar.name):
+            if (
+                key not in shared
+                and not bar.owned
+                and isinstance(bar.type, Array | Unknown)
+                and self._writes(trial, bar.name)
+            ):
                 self.bars.whole(key)
         if collect:
             assert isinstance(stmt, For) and isinstance(stmt.iter, Each)
@@ -587,7 +608,9 @@ class Sweep:
             node.before.append(Assign((self.bars.name(key),), (Display("list", (), stmt.iter.items.type),)))
         untouched = {k: b for k, b in entry.items() if k not in touched}
         self.bars.state = {
-            k: Bar(b.name, Unknown() if k in renewed else b.type, k not in shared and k not in renewed) if k in touched else b
+            k: Bar(b.name, Unknown() if k in renewed else b.type, k not in shared and k not in renewed)
+            if k in touched
+            else b
             for k, b in self.bars.state.items()
         }
         self.body(node, stmt, collect)

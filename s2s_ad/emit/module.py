@@ -46,7 +46,9 @@ from s2s_ad.ir.nodes import (
 from s2s_ad.ir.nodes import all_statements as every_statement
 from s2s_ad.ir.types import Array, ListOf, Scalar, TupleOf
 
-_AUGMENTED = {op: sign for op, (sign, _) in BINARY.items() if sign not in ("==", "!=", "<", "<=", ">", ">=", "is", "is not")}
+_AUGMENTED = {
+    op: sign for op, (sign, _) in BINARY.items() if sign not in ("==", "!=", "<", "<=", ">", ">=", "is", "is not")
+}
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,12 @@ class Writer:
         p = self.printer
         if len(targets) == 1:
             name, value = targets[0], values[0]
-            if isinstance(value, Call) and value.fn in _AUGMENTED and len(value.args) == 2 and isinstance(value.type, Scalar):
+            if (
+                isinstance(value, Call)
+                and value.fn in _AUGMENTED
+                and len(value.args) == 2
+                and isinstance(value.type, Scalar)
+            ):
                 left = value.args[0]
                 if isinstance(left, Var) and left.name == name and isinstance(left.type, Scalar):
                     return f"{name} {_AUGMENTED[value.fn]}= {p(value.args[1])}"
@@ -163,7 +170,12 @@ class Writer:
             return f"{name}.at({p(target.base)}, {index}, {p(value)})"
         if op is None:
             place = f"{p(target)}[...]" if isinstance(target, Var) else p(target)
-            if not isinstance(target, Var) and isinstance(value, Call) and value.fn in _AUGMENTED and len(value.args) == 2:
+            if (
+                not isinstance(target, Var)
+                and isinstance(value, Call)
+                and value.fn in _AUGMENTED
+                and len(value.args) == 2
+            ):
                 if value.args[0] == target and isinstance(target.type, Scalar):
                     return f"{place} {_AUGMENTED[value.fn]}= {p(value.args[1])}"
             return f"{place} = {p(value)}"

@@ -30,7 +30,11 @@ class Objects:
 
     def __call__(self, value: Any, hint: str) -> str:
         if isinstance(value, np.dtype):
-            return self(np.dtype, "dtype") + f"({value.str!r})" if value.names or value.kind not in "biufc" else self._dtype(value)
+            return (
+                self(np.dtype, "dtype") + f"({value.str!r})"
+                if value.names or value.kind not in "biufc"
+                else self._dtype(value)
+            )
         path = self._path(value)
         if path is not None:
             return path

@@ -297,22 +297,7 @@ class Comment:
     line: int = 0
 
 
-Stmt = (
-    Assign
-    | MoveRoot
-    | Store
-    | Append
-    | PopLast
-    | Effect
-    | If
-    | For
-    | While
-    | Raise
-    | Assert
-    | With
-    | Try
-    | Comment
-)
+Stmt = Assign | MoveRoot | Store | Append | PopLast | Effect | If | For | While | Raise | Assert | With | Try | Comment
 Block = tuple[Stmt, ...]
 
 

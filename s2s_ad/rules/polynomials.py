@@ -66,7 +66,12 @@ def polymul(a1, a2):
 
 @composite(
     np.polydiv,
-    samples=lambda: [call(real(5), real(2)), call(real(4), real(4, key=1)), call(real(6), real(3)), call(cplx(4), real(2))],
+    samples=lambda: [
+        call(real(5), real(2)),
+        call(real(4), real(4, key=1)),
+        call(real(6), real(3)),
+        call(cplx(4), real(2)),
+    ],
 )
 def polydiv(u, v):
     """Long division; leading coefficients of the remainder that are nearly zero are dropped, as NumPy does."""

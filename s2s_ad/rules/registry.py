@@ -210,7 +210,9 @@ def unhandled_options(rule: Rule, options: dict[str, Any]) -> list[str]:
     signature = _signature(rule.primal)
     defaults = {} if signature is None else {n: p.default for n, p in signature.parameters.items()}
     return [
-        n for n, v in options.items() if n not in rule.options and not _same_constant(defaults.get(n, _UNSET), _plain(v))
+        n
+        for n, v in options.items()
+        if n not in rule.options and not _same_constant(defaults.get(n, _UNSET), _plain(v))
     ]
 
 

@@ -182,7 +182,9 @@ _TIMES = np.array([0.0, 0.7, 1.1, 1.5])
         call(_oscillator, (0.0, 2.0), np.array([1.0, 0.3]), smooth=False),
         call(_decay, (0.0, 1.5), np.array([1.0, 0.3]), args=(0.7,), smooth=False),
         call(_oscillator, (0.0, 2.0), np.array([1.0, 0.3]), t_eval=_TIMES, rtol=1e-10, atol=1e-10, wrt=(2,)),
-        call(_decay, (1.5, 0.2), np.array([1.0]), "RK45", _TIMES[3:0:-1], args=(0.7,), rtol=1e-10, atol=1e-10, wrt=(2,)),
+        call(
+            _decay, (1.5, 0.2), np.array([1.0]), "RK45", _TIMES[3:0:-1], args=(0.7,), rtol=1e-10, atol=1e-10, wrt=(2,)
+        ),
     ],
 )
 def solve_ivp(

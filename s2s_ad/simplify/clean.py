@@ -17,6 +17,7 @@ from s2s_ad.ir.nodes import (
     Assign,
     Block,
     Call,
+    Choice,
     Comment,
     Const,
     Display,
@@ -28,7 +29,6 @@ from s2s_ad.ir.nodes import (
     If,
     Index,
     Lazy,
-    Choice,
     Method,
     MoveRoot,
     PopLast,
@@ -197,8 +197,11 @@ def _matters(stmt: Stmt, needed: set[str]) -> bool:
 def _holds(stmt: Stmt, needed: set[str]) -> bool:
     from s2s_ad.ir.nodes import blocks
 
-    return isinstance(stmt, While) and _unbounded(stmt) or any(_matters(s, needed) for b in blocks(stmt) for s in b) or any(
-        n in needed for n in (stmt.targets if isinstance(stmt, For) else ())
+    return (
+        isinstance(stmt, While)
+        and _unbounded(stmt)
+        or any(_matters(s, needed) for b in blocks(stmt) for s in b)
+        or any(n in needed for n in (stmt.targets if isinstance(stmt, For) else ()))
     )
 
 
@@ -216,7 +219,16 @@ def _must_run(expr: Expr) -> bool:
             owner = type(getattr(node.fn, "__self__", None)).__module__
             if module.startswith("numpy.random") or owner.startswith("numpy.random"):
                 return True
-            known = module.split(".")[0] in ("numpy", "scipy", "math", "_operator", "operator", "builtins", "s2s_ad", "")
+            known = module.split(".")[0] in (
+                "numpy",
+                "scipy",
+                "math",
+                "_operator",
+                "operator",
+                "builtins",
+                "s2s_ad",
+                "",
+            )
             if not known:
                 return True
     return False
