@@ -1,7 +1,7 @@
 """Which names a derivative flows through.
 
-Enters: an IR block, the names that are differentiated by, the names of the result.  Leaves: the set of active names: those
-that vary with the first and are useful for the second. An array's name stands for all views of it.
+Enters: an IR block, the names that are differentiated by, the names of the result.  Leaves: the set of active names:
+those that vary with the first and are useful for the second. An array's name stands for all views of it.
 """
 
 from __future__ import annotations
