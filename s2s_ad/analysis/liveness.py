@@ -1,7 +1,7 @@
 """Which names are read later.
 
-Enters: an IR block and the names that are read after it.  Leaves: the names live before it, and a table: for each loop the
-names live at its head, for each branch the names live after it.
+Enters: an IR block and the names that are read after it.  Leaves: the names live before it, and a table: for each loop
+the names live at its head, for each branch the names live after it.
 """
 
 from __future__ import annotations
