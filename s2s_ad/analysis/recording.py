@@ -1,8 +1,9 @@
 """What must be recorded (TBR), and what can be computed again or undone instead.
 
-Enters: the nodes of a primal and its adjoint.  Leaves: a `Plan` for each node and block. The analysis follows the primal
-forwards with the set of things that reverse statements of earlier nodes still need: bindings ("v", name) and the contents of
-arrays and lists that are written in place ("c", owner). Where one of them is about to be overwritten, it is saved.
+Enters: the nodes of a primal and its adjoint.  Leaves: a `Plan` for each node and block. The analysis follows the
+primal forwards with the set of things that reverse statements of earlier nodes still need: bindings ("v", name) and the
+contents of arrays and lists that are written in place ("c", owner). Where one of them is about to be overwritten, it is
+saved.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ _SHAPE_ONLY = {"shape", "ndim", "size", "zeros_like", "empty_like", "ones_like",
 
 @dataclass
 class Plan:
-    """What is done about one statement: names saved before it, whether the part that it overwrites is saved, whether it is undone."""
+    """What is done about one statement: names saved before it, whether the part that it overwrites is saved, whether it
+    is undone."""
 
     names: list[str] = field(default_factory=list)
     part: bool = False
@@ -82,7 +84,7 @@ class Recording:
     def plan(self, node: Node) -> Plan:
         return self.plans.setdefault(id(node), Plan())
 
-    # -- what statements use --------------------------------------------------------------------------------------------
+    # -- what statements use -------------------------------------------------------------------------------------------
     def uses(self, stmts: Iterable[Stmt], post: bool | None = None) -> set[tuple[str, str]]:
         found: set[tuple[str, str]] = set()
         for stmt in all_statements(tuple(stmts)):
@@ -113,7 +115,7 @@ class Recording:
                 case _:
                     stack += [(c, True) for c in children(node)]
 
-    # -- blocks -----------------------------------------------------------------------------------------------------------
+    # -- blocks --------------------------------------------------------------------------------------------------------
     def block(self, nodes: list[Node], need: Need) -> Need:
         for node in nodes:
             need = self.node(node, need)
@@ -260,9 +262,10 @@ class Recording:
             need = self._with(need, found)
         return self._with(need, self.uses(node.before))
 
-    # -- block-local names ---------------------------------------------------------------------------------------------------
+    # -- block-local names ---------------------------------------------------------------------------------------------
     def at_end(self, end: BlockEnd, nodes: list[Node], local: set[str], need: Need, start: Need) -> Need:
-        """Names that do not outlive the block are recorded at its end, or computed again at the start of its reverse."""
+        """Names that do not outlive the block are recorded at its end, or computed again at the start of its
+        reverse."""
         order = _definition_order(nodes)
         for name in sorted(local, key=lambda n: (-order.get(n, 0), n)):
             if ("v", name) not in need:
@@ -281,7 +284,8 @@ class Recording:
         return need
 
     def computable(self, name: str, nodes: list[Node], need: Need) -> Assign | None:
-        """The statement that gives `name` its value, if it can be run again at the end of the block with the same outcome."""
+        """The statement that gives `name` its value, if it can be run again at the end of the block with the same
+        outcome."""
         found = [k for k, n in enumerate(nodes) if name in all_assigned((n.stmt,))]
         if len(found) != 1:
             return None
