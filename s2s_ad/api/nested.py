@@ -79,7 +79,7 @@ class _Target:
     binder: Binder
 
 
-# -- the transformations as the builder meets them ------------------------------------------------------------------------
+# -- the transformations as the builder meets them ---------------------------------------------------------------------
 def transformed(b: Builder, args: list[Abs], kwargs: dict[str, Abs], with_value: bool) -> Abs:
     """`grad(f, argnums, ...)`: a function that waits for its arguments."""
     given = dict(zip(("fun", "argnums"), args, strict=False)) | kwargs
@@ -152,7 +152,7 @@ def _item(b: Builder, value: Abs, item: int | str | None) -> Abs:
     raise b.fail("this argument's gradient cannot be taken out")
 
 
-# -- what is differentiated -------------------------------------------------------------------------------------------------
+# -- what is differentiated --------------------------------------------------------------------------------------------
 def _target(b: Builder, function: Abs, args: list[Abs], kwargs: dict[str, Abs]) -> _Target:
     match function:
         case Closure():
@@ -228,7 +228,7 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-# -- closures -----------------------------------------------------------------------------------------------------------------
+# -- closures ----------------------------------------------------------------------------------------------------------
 def _of_closure(b: Builder, closure: Closure, args: list[Abs], kwargs: dict[str, Abs]) -> _Target:
     """A function defined inside the program: what it captures becomes parameters."""
     tree = _definition(closure.tree)
@@ -338,7 +338,7 @@ def _signature_of(tree: ast.FunctionDef) -> Any:
     return scope[tree.name]
 
 
-# -- inner programs -----------------------------------------------------------------------------------------------------------
+# -- inner programs ----------------------------------------------------------------------------------------------------
 def _derived(
     b: Builder, target: _Target, mode: Literal["gradient", "jvp"], selection: Selection, has_aux: bool
 ) -> Program:
@@ -376,7 +376,7 @@ def _run(b: Builder, program: Program, target: _Target, tangents: Sequence[Abs] 
     return inline(b, b.facts.sources[key][0], [*target.values.values(), *tangents], _captured(b, program))
 
 
-# -- specs of abstract values -----------------------------------------------------------------------------------------------
+# -- specs of abstract values ------------------------------------------------------------------------------------------
 def _spec(b: Builder, value: Abs, length: int = 2) -> Spec:
     match value:
         case Num():
