@@ -1,7 +1,7 @@
 """Emitted text as running code: plain Python on NumPy.
 
-Enters: a `Module`.  Leaves: the namespace that its text defines. The text is registered with `linecache`, so that debuggers
-step through it and tracebacks show it.
+Enters: a `Module`.  Leaves: the namespace that its text defines. The text is registered with `linecache`, so that
+debuggers step through it and tracebacks show it.
 """
 
 from __future__ import annotations
