@@ -27,7 +27,8 @@ def is_option(value: Expr, k: int) -> Expr:
 
 
 def choose(b: Builder, value: OneOf, operation: Callable[[Abs], Abs]) -> Abs:
-    """`operation` on whichever alternative the value is; an alternative that it is not made for raises when it is met."""
+    """`operation` on whichever alternative the value is; an alternative that it is not made for raises when it is
+    met."""
     from s2s_ad.build.expressions import branch
 
     failures: list[S2SError] = []
