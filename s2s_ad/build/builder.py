@@ -1,7 +1,7 @@
 """The builder's workbench: frames, names, blocks, and how a name is given a value.
 
-Enters: nothing but requests from the walkers in `expressions`, `statements`, `loops`, `calls`.  Leaves: IR statements in
-`builder.block`, and `builder.state`, the abstract value of every name.
+Enters: nothing but requests from the walkers in `expressions`, `statements`, `loops`, `calls`.  Leaves: IR statements
+in `builder.block`, and `builder.state`, the abstract value of every name.
 
 The whole program is walked again (`Restart`) when the walk learns something that it should have known before: that an
 array is written in place somewhere, or that a list needs a run-time length.
@@ -339,7 +339,8 @@ class Builder:
         return held
 
     def guard_view(self, value: Num) -> None:
-        """A reshape is a view or a copy, by the layout at run time. The derivative is written for a view: a copy is refused."""
+        """A reshape is a view or a copy, by the layout at run time. The derivative is written for a view: a copy is
+        refused."""
         from s2s_ad.build.numeric import LAYOUT_VIEWS
 
         var = value.expr
