@@ -339,7 +339,7 @@ def _zero(value: Abs) -> bool:
     return known is None or (isinstance(known, int | float) and known == 0)
 
 
-# -- the user's functions ---------------------------------------------------------------------------------------------------
+# -- the user's functions ----------------------------------------------------------------------------------------------
 def user_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], active: bool) -> Abs:
     if _is_library(fn) and (not active or fn.__module__ in _TOLD):
         return told(b, fn, args, kwargs) if fn.__module__ in _TOLD else opaque(b, fn, args, kwargs)
@@ -576,7 +576,7 @@ def made_instance(b: Builder, cls: Abs, fields: Abs) -> Abs:
     return ObjectRef(site)
 
 
-# -- objects ----------------------------------------------------------------------------------------------------------------
+# -- objects -----------------------------------------------------------------------------------------------------------
 def construct(b: Builder, cls: type, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """An instance of a class."""
     import dataclasses
