@@ -1,7 +1,7 @@
 """Lists, tuples, dicts and objects: of known structure while possible, else one list with a run-time length.
 
-Enters: abstract containers and the operations on them.  Leaves: abstract values; writes to lists of run-time length become
-statements.
+Enters: abstract containers and the operations on them.  Leaves: abstract values; writes to lists of run-time length
+become statements.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
 
 
-# -- questions that structure answers ------------------------------------------------------------------------------------
+# -- questions that structure answers ----------------------------------------------------------------------------------
 def truth(b: Builder, value: Abs) -> bool | None:
     """Whether a value counts as true, where its structure says so."""
     match value:
@@ -115,7 +115,7 @@ def items_of(b: Builder, value: Abs) -> list[Abs]:
     raise b.fail("the length of this is not known when the program is derived", "Write the items out.")
 
 
-# -- making containers ------------------------------------------------------------------------------------------------------
+# -- making containers -------------------------------------------------------------------------------------------------
 def make_list(b: Builder, node: ast.AST, items: list[Abs], tag: str = "list") -> Abs:
     site = b.site(node, tag)
     if site in b.facts.dynamic:
@@ -206,7 +206,7 @@ def opaque_set(b: Builder, items: list[Abs]) -> Num:
     return Num(Display("set", tuple(b.expr(v) for v in items), OPAQUE))
 
 
-# -- reading ------------------------------------------------------------------------------------------------------------------
+# -- reading -----------------------------------------------------------------------------------------------------------
 def static_subscript(b: Builder, base: Abs, slice_: ast.expr, evaluate: Callable[[ast.expr], Abs]) -> Abs | None:
     """`base[key]` where structure and key are known, else None."""
     if isinstance(base, Known) and isinstance(base.value, str | tuple | list | dict):
@@ -341,7 +341,7 @@ def _class_of(b: Builder, value: Abs) -> type | None:
     return value.cls if isinstance(value, Tup) else None
 
 
-# -- methods --------------------------------------------------------------------------------------------------------------------
+# -- methods -----------------------------------------------------------------------------------------------------------
 def list_method(
     b: Builder,
     base: ObjectRef,
@@ -522,7 +522,7 @@ def dict_method(
     raise b.fail(f"`dict.{name}` is not understood here")
 
 
-# -- writing into containers ----------------------------------------------------------------------------------------------------
+# -- writing into containers -------------------------------------------------------------------------------------------
 def store_item(b: Builder, base: ObjectRef, key: Any, value: Abs) -> None:
     obj = b.state.heap[base.site]
     hint = key if isinstance(key, str) and key.isidentifier() else "item"
@@ -558,7 +558,7 @@ def store_attribute(b: Builder, base: ObjectRef, name: str, value: Abs) -> None:
         b.state.heap[base.site] = replace(obj, names=(*obj.names, name), items=(*obj.items, value))
 
 
-# -- comprehensions ---------------------------------------------------------------------------------------------------------------
+# -- comprehensions ----------------------------------------------------------------------------------------------------
 def comprehension(b: Builder, node: Any) -> Abs:
     from s2s_ad.build.expressions import evaluate
 
