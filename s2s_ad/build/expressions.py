@@ -1,6 +1,7 @@
 """From a Python expression to an abstract value.
 
-Enters: a node of Python's `ast`.  Leaves: an abstract value; statements that must run before it are written to the block.
+Enters: a node of Python's `ast`.  Leaves: an abstract value; statements that must run before it are written to the
+block.
 """
 
 from __future__ import annotations
@@ -466,7 +467,7 @@ def _both_passive(b: Builder, x: Abs, y: Abs) -> bool:
     return all(ok) and not (isinstance(x, Known) and x.value is None) and not (isinstance(y, Known) and y.value is None)
 
 
-# -- displays, f-strings, closures ---------------------------------------------------------------------------------------
+# -- displays, f-strings, closures -------------------------------------------------------------------------------------
 def _display(b: Builder, node: ast.expr, elts: list[ast.expr]) -> Abs:
     items: list[Abs] = []
     plain = [e.value if isinstance(e, ast.Starred) else e for e in elts]
@@ -552,7 +553,7 @@ def part_of_range(b: Builder, base: RangeValue, slice_: ast.expr) -> Abs:
     raise b.fail("an item of a range is not understood", "Compute it.")
 
 
-# -- subscripts ---------------------------------------------------------------------------------------------------------
+# -- subscripts --------------------------------------------------------------------------------------------------------
 def subscript(b: Builder, base: Abs, slice_: ast.expr) -> Abs:
     """`base[slice]`, read."""
     if isinstance(base, OneOf):
