@@ -1,7 +1,7 @@
 """Names that a function reads but does not own: globals, closure cells, builtins.
 
-Enters: a name, or an object found in a module or class.  Leaves: an abstract value. Numbers, arrays and containers are read
-at each call and passed in (captures); modules, functions, classes and strings are part of the program (guards).
+Enters: a name, or an object found in a module or class.  Leaves: an abstract value. Numbers, arrays and containers are
+read at each call and passed in (captures); modules, functions, classes and strings are part of the program (guards).
 """
 
 from __future__ import annotations
