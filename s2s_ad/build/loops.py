@@ -78,7 +78,8 @@ class GuardedItems:
 
 @dataclass(frozen=True)
 class Counted:
-    """Something with a length and items by number; `source` is what a loop can run over directly, if there is such a thing."""
+    """Something with a length and items by number; `source` is what a loop can run over directly, if there is such a
+    thing."""
 
     count: Num | Known
     item: Callable[[Num], Abs]
@@ -262,7 +263,7 @@ def _zipped_by_number(
     return GuardedItems(tuple(rows), tuple(tests))
 
 
-# -- running ---------------------------------------------------------------------------------------------------------------
+# -- running -----------------------------------------------------------------------------------------------------------
 def run_loop(
     b: Builder,
     node: ast.AST,
@@ -272,7 +273,8 @@ def run_loop(
     stop: str | None = None,
     target: str | None = None,
 ) -> None:
-    """Run `body` for each item of `iterable`, after `bind(item)`. `target` is the author's name of a simple loop variable."""
+    """Run `body` for each item of `iterable`, after `bind(item)`. `target` is the author's name of a simple loop
+    variable."""
     if isinstance(iterable, OneOf):
         choose_to_do(b, iterable, lambda v: run_loop(b, node, v, bind, body, stop, target))
         return
