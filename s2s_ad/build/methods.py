@@ -1,6 +1,7 @@
 """Methods of arrays, numbers, strings and random generators.
 
-Enters: a receiver and a method's name.  Leaves: the abstract value; a method of an array becomes the NumPy function of that name.
+Enters: a receiver and a method's name.  Leaves: the abstract value; a method of an array becomes the NumPy function of
+that name.
 """
 
 from __future__ import annotations
