@@ -1,7 +1,7 @@
 """Applications of NumPy functions and subscripts, as typed IR expressions.
 
-Enters: a function and abstract arguments.  Leaves: a `Num` whose expression knows its type, and whose place and origins say
-whose memory it is.
+Enters: a function and abstract arguments.  Leaves: a `Num` whose expression knows its type, and whose place and origins
+say whose memory it is.
 """
 
 from __future__ import annotations
