@@ -1,6 +1,7 @@
 """Operations on lists of run-time length, made of the few that have a derivative: append, pop, reverse, indexing.
 
-Enters: the abstract list and the arguments of an operation.  Leaves: statements, and the abstract value of the operation.
+Enters: the abstract list and the arguments of an operation.  Leaves: statements, and the abstract value of the
+operation.
 
     head = values[:2]       ->   head = []; for k in range(0, min(2, len(values))): head.append(values[k])
     first = queue.pop(0)    ->   queue.reverse(); first = queue.pop(); queue.reverse()
@@ -67,7 +68,7 @@ def minus(b: Builder, x: Abs, y: Abs) -> Abs:
     return binary(b, operator.sub, x, y)
 
 
-# -- new lists ------------------------------------------------------------------------------------------------------------
+# -- new lists ---------------------------------------------------------------------------------------------------------
 def list_slice(b: Builder, base: Num, parts: list[Abs | None], node: ast.AST) -> Abs:
     """`base[start:stop:step]`: a new list of the same items."""
     if not base.varied and _holds_numbers(base):
@@ -161,7 +162,7 @@ class _Numbered(ast.AST):
         super().__init__()
 
 
-# -- order --------------------------------------------------------------------------------------------------------------------
+# -- order -------------------------------------------------------------------------------------------------------------
 def sorted_list(b: Builder, items: Num, key: Abs, reverse: Abs, node: ast.AST) -> Abs:
     """`sorted(items, key=..., reverse=...)`: the order is passive, the items are taken in it."""
     items = named(b, items, node, "items", "unsorted")
@@ -200,7 +201,7 @@ def _order_by(b: Builder, whole: Expr, keys: Num, reverse: Abs, node: ast.AST) -
     return b.bind(b.temp(node, "order"), Num(expr, origins=frozenset({b.site(node, "order")})))
 
 
-# -- methods ----------------------------------------------------------------------------------------------------------------
+# -- methods -----------------------------------------------------------------------------------------------------------
 def method(b: Builder, base: Num, name: str, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """A method of a list of run-time length."""
     type_ = base.type
