@@ -191,7 +191,7 @@ def _import(b: Builder, stmt: ast.Import | ast.ImportFrom) -> None:
         b.state.env[b.frame.key, alias.asname or alias.name.split(".")[0]] = Known(value)
 
 
-# -- assignment -----------------------------------------------------------------------------------------------------------
+# -- assignment --------------------------------------------------------------------------------------------------------
 def assign(b: Builder, target: ast.expr, node: ast.expr) -> None:
     if isinstance(target, ast.Tuple | ast.List) and isinstance(node, ast.Tuple | ast.List):
         if len(target.elts) == len(node.elts) and not _starred(target) and not _starred(node):
@@ -507,7 +507,7 @@ def delete(b: Builder, target: ast.expr) -> None:
             raise b.fail("deleting this is not understood here")
 
 
-# -- control flow -----------------------------------------------------------------------------------------------------------
+# -- control flow ------------------------------------------------------------------------------------------------------
 def conditional(b: Builder, node: ast.AST, test: Abs, then: Callable[[], Any], orelse: Callable[[], Any]) -> bool:
     """`if test: then() else: orelse()`; True if both sides end by raising."""
     if isinstance(test, OneOf):
@@ -612,7 +612,7 @@ def run_with(b: Builder, stmt: ast.With) -> bool:
     return ended
 
 
-# -- names ----------------------------------------------------------------------------------------------------------------
+# -- names -------------------------------------------------------------------------------------------------------------
 def names_bound(target: ast.expr) -> list[str]:
     return [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
 
