@@ -32,7 +32,8 @@ NOTHING = _Nothing()
 class Num:
     """A run-time value: a number, an array, a list of unknown length, a passive object.
 
-    `known` is its value where the compiler knows it; `origins` are the places of the program where its memory may come from.
+    `known` is its value where the compiler knows it; `origins` are the places of the program where its memory may come
+    from.
     """
 
     expr: Expr
@@ -68,7 +69,8 @@ _BY_VALUE = (bool, int, float, complex, str, bytes)
 
 @dataclass(frozen=True)
 class Tup:
-    """A tuple of known structure; `cls` is the class of a named tuple. `whole` is an expression for all of it, if there is one."""
+    """A tuple of known structure; `cls` is the class of a named tuple. `whole` is an expression for all of it, if there
+    is one."""
 
     items: tuple[Abs, ...]
     cls: type | None = None
