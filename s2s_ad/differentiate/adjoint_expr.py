@@ -72,7 +72,8 @@ class ExpressionAdjoint:
         return is_active(expr, self.active)
 
     def run(self, expr: Expr, g: Expr, value: Expr | None = None) -> None:
-        """Collect what flows from `expr`, of cotangent `g`; `value` names the result where the statement has stored it."""
+        """Collect what flows from `expr`, of cotangent `g`; `value` names the result where the statement has stored
+        it."""
         match expr:
             case Const():
                 return
@@ -155,8 +156,8 @@ class ExpressionAdjoint:
         self.guarded = saved
 
     def away_from_poles(self, expr: Call, value: Abs, g: Num) -> tuple[Call, Abs]:
-        """Where the cotangent is zero, for an element that was overwritten or not chosen, an infinite slope counts as nothing:
-        the partial derivative is taken elsewhere."""
+        """Where the cotangent is zero, for an element that was overwritten or not chosen, an infinite slope counts as
+        nothing: the partial derivative is taken elsewhere."""
         idle = Call(operator.eq, (g.expr, number(0)), (), Array(np.dtype(bool), _dims(g.type)), "op")
 
         def moved(e: Expr) -> Expr:
