@@ -101,7 +101,7 @@ class Assembler:
         type_ = self.types.get(name, Unknown())
         return self.record(self.slot(node, kind, name, type_), Var(name, type_))
 
-    # -- the forward sweep ---------------------------------------------------------------------------------------------------
+    # -- the forward sweep ---------------------------------------------------------------------------------------------
     def forward(self, nodes: list[Node]) -> list[Stmt]:
         out: list[Stmt] = []
         for node in nodes:
@@ -152,7 +152,7 @@ class Assembler:
         end = plan.ends[k] if k < len(plan.ends) else BlockEnd()
         return [self.save_name(node, f"end{k}", n) for n in end.record]
 
-    # -- the reverse sweep ---------------------------------------------------------------------------------------------------
+    # -- the reverse sweep ---------------------------------------------------------------------------------------------
     def reverse(self, nodes: list[Node]) -> list[Stmt]:
         out: list[Stmt] = []
         for node in reversed(nodes):
@@ -273,7 +273,8 @@ class Assembler:
         return For((node.indexed,), (INT,), Range(number(0), stop, number(1)), (first, *body), backwards=True)
 
     def counting_tape(self, node: Node) -> Slot | None:
-        """A tape that gets exactly one value in each iteration of this loop, and none elsewhere: it counts the iterations."""
+        """A tape that gets exactly one value in each iteration of this loop, and none elsewhere: it counts the
+        iterations."""
         plan = self.plan(node)
         for name in plan.ends[0].record if plan.ends else []:
             return self.slots.get((id(node), "end0", name))
@@ -292,7 +293,8 @@ def _plain(stmt: Stmt) -> Stmt:
 
 
 def _counts(stmt: For, body: tuple[Stmt, ...]) -> bool:
-    """Whether the order of the iterations matters: whether the body mentions the counter, or anything that a loop carries."""
+    """Whether the order of the iterations matters: whether the body mentions the counter, or anything that a loop
+    carries."""
     from s2s_ad.ir.nodes import all_statements, statement_exprs, variables
 
     names = {v.name for s in all_statements(body) for e in statement_exprs(s) for v in variables(e)}
