@@ -65,7 +65,7 @@ class ExpressionTangent:
     def is_active(self, expr: Expr) -> bool:
         return any(self.dot_of(v.name) is not None for v in flows(expr))
 
-    # -- trees ----------------------------------------------------------------------------------------------------------
+    # -- trees ---------------------------------------------------------------------------------------------------------
     def whole(self, expr: Expr, value: Expr | None = None) -> Expr | None:
         """The tangent in the whole shape of `expr`; `value` names the result where it has a name."""
         g = self.small(expr, value)
@@ -129,7 +129,7 @@ class ExpressionTangent:
         then, orelse = (self.filled(first), other) if op == "or" else (other, self.filled(first))
         return Choice(first, then, orelse, zero_type(type_))
 
-    # -- calls ----------------------------------------------------------------------------------------------------------
+    # -- calls ---------------------------------------------------------------------------------------------------------
     def call(self, expr: Call, value: Expr | None) -> Abs | None:
         key = rule_key(expr.fn)
         if expr.fn is stop_gradient or is_passive(key):
@@ -240,7 +240,7 @@ class ExpressionTangent:
                 given[name] = as_value(option) if hasattr(option, "type") else Known(option)
         return list(operands), given
 
-    # -- names ----------------------------------------------------------------------------------------------------------
+    # -- names ---------------------------------------------------------------------------------------------------------
     def held(self, dot: Expr) -> Expr:
         """A tangent that must be computed before the statement runs is given a name here."""
         if not self.hold(dot):
