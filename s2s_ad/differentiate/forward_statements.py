@@ -1,7 +1,7 @@
 """Statements and their tangents, one beside the other.
 
-Enters: the prepared primal, the names that vary.  Leaves: the same statements, each with its tangent: after it, or before
-it where the statement overwrites what the tangent needs.
+Enters: the prepared primal, the names that vary.  Leaves: the same statements, each with its tangent: after it, or
+before it where the statement overwrites what the tangent needs.
 
 A tangent that is known to be zero stays unwritten until control flow or a store needs it.
 """
@@ -76,7 +76,8 @@ def _read(stmt: Stmt) -> Iterable[Var]:
 
 
 class Eager(Exception):
-    """The zero tangent of a name was needed where the name may be unbound: it must be written where the name is bound."""
+    """The zero tangent of a name was needed where the name may be unbound: it must be written where the name is
+    bound."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -121,7 +122,7 @@ class ForwardSweep:
             self.dots[name] = self.names.fresh(f"{name}_dot")
         return self.dots[name]
 
-    # -- blocks ---------------------------------------------------------------------------------------------------------
+    # -- blocks --------------------------------------------------------------------------------------------------------
     def block(self, block: Block) -> list[Stmt]:
         saved, self.out = self.out, []
         for stmt in block:
@@ -175,7 +176,7 @@ class ForwardSweep:
                 return Index(self.mirrored(base), items, zero_type(type_), single=expr.single)
         return expr
 
-    # -- assignments ----------------------------------------------------------------------------------------------------
+    # -- assignments ---------------------------------------------------------------------------------------------------
     def assign(self, stmt: Assign) -> None:
         (name,), (value,) = stmt.targets, stmt.values
         if stmt.note in ("leaf", "entry copy") and name in self.leaves:
@@ -311,7 +312,7 @@ class ForwardSweep:
         self.emit(PopLast(tuple(self.dot(t) for t in stmt.targets), source, tuple(zero_type(t) for t in stmt.types)))
         self.zero -= set(stmt.targets)
 
-    # -- stores ---------------------------------------------------------------------------------------------------------
+    # -- stores --------------------------------------------------------------------------------------------------------
     def store(self, stmt: Store) -> None:
         if not self.has_dot(stmt.target):
             self.emit(stmt)
@@ -339,7 +340,8 @@ class ForwardSweep:
         self.emit(stmt)
 
     def stored_first(self, stmt: Store, target: Any, value: Expr) -> bool:
-        """The store, then its tangent by the stored value: where the tangent needs the result and nothing overwritten."""
+        """The store, then its tangent by the stored value: where the tangent needs the result and nothing
+        overwritten."""
         root = owner(stmt.target)
         if not isinstance(value, Call) or not isinstance(stmt.target.type, Scalar) or value.type != stmt.target.type:
             return False
@@ -365,7 +367,7 @@ class ForwardSweep:
             return zeros_of(stmt.value)
         return number(0.0)
 
-    # -- control flow ---------------------------------------------------------------------------------------------------
+    # -- control flow --------------------------------------------------------------------------------------------------
     def branch(self, stmt: If) -> None:
         entry, bound = set(self.zero), set(self.bound)
         then = self.block(stmt.then)
