@@ -130,7 +130,8 @@ def gradient(
 def vjp(
     built: Built, wrt: tuple[str, ...], has_aux: bool, source_line: Callable[[int], str], optimize: bool
 ) -> Adjoint:
-    """Two functions: the forward half gives the value and a record, the reverse half takes the record and a cotangent."""
+    """Two functions: the forward half gives the value and a record, the reverse half takes the record and a
+    cotangent."""
     names = built.builder.names
     bar_name = names.fresh(f"{built.name}_bar")
     work = begin(built, wrt, has_aux)
@@ -257,7 +258,7 @@ def _private(name: str, body: list[Stmt], types: dict[str, Type]) -> Stmt | None
     return None
 
 
-# -- the parts ------------------------------------------------------------------------------------------------------------
+# -- the parts ---------------------------------------------------------------------------------------------------------
 def begin(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Work:
     """Name the result, and prepare the primal."""
     b = built.builder
