@@ -1,7 +1,7 @@
 """A rule's body, written out over the actual operands of a call.
 
-Enters: a rule, a call of its primal, the expression of the call's value, its cotangent.  Leaves: one cotangent expression for
-each active operand, and the statements that must run before them.
+Enters: a rule, a call of its primal, the expression of the call's value, its cotangent.  Leaves: one cotangent
+expression for each active operand, and the statements that must run before them.
 
     np.tanh, call np.tanh(h @ W), value h, cotangent h_bar   ->   h_bar * (1 - h * h)
 """
