@@ -1,8 +1,8 @@
 """The reverse sweep: for each statement of the primal, the statements that are its adjoint.
 
-Enters: the prepared primal, its active names, the cotangents of its result.  Leaves: a tree of `Node`s, one a statement, each
-with its adjoint in two parts (before and after the overwritten value is restored). What must be recorded is decided later, by
-`analysis.recording`, from what these statements mention.
+Enters: the prepared primal, its active names, the cotangents of its result.  Leaves: a tree of `Node`s, one a
+statement, each with its adjoint in two parts (before and after the overwritten value is restored). What must be
+recorded is decided later, by `analysis.recording`, from what these statements mention.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Sweep:
         self.inliner = Inliner(names)
         self.killed: set[str] = set()  # arrays some of whose elements were overwritten: their cotangent is zero there
 
-    # -- blocks ---------------------------------------------------------------------------------------------------------
+    # -- blocks --------------------------------------------------------------------------------------------------------
     def block(self, block: Block) -> list[Node]:
         nodes = [self.statement(stmt) for stmt in reversed(block)]
         return nodes[::-1]
@@ -132,7 +132,7 @@ class Sweep:
         node.inner = [self.block(stmt.body)]
         node.start, node.end = [[]], [[]]
 
-    # -- assignments ------------------------------------------------------------------------------------------------------
+    # -- assignments ---------------------------------------------------------------------------------------------------
     def assign(self, node: Node, stmt: Assign) -> None:
         if len(stmt.targets) > 1:
             self.parallel(node, stmt)
@@ -194,7 +194,8 @@ class Sweep:
     def keep_result(
         self, node: Node, post: list[Stmt], found: list[Contribution], target: str
     ) -> tuple[list[Stmt], list[Contribution]]:
-        """Both the old and the new value are needed at once: the new one gets a name of its own before the old is restored."""
+        """Both the old and the new value are needed at once: the new one gets a name of its own before the old is
+        restored."""
         name = self.names.fresh(f"{target}_new")
         type_ = self.types.get(target, Unknown())
         node.post.append(Assign((name,), (self.result(target, type_),)))
@@ -260,7 +261,7 @@ class Sweep:
             else:
                 self.bars.set(stmt.old, bar.var, owned=bar.owned)
 
-    # -- stores -----------------------------------------------------------------------------------------------------------
+    # -- stores --------------------------------------------------------------------------------------------------------
     def store(self, node: Node, stmt: Store) -> None:
         found = access(stmt.target)
         assert found is not None
@@ -434,7 +435,7 @@ class Sweep:
         keep = Call(last_writes, (shape_of(target.base), index), (), _boolean(target.type))
         return Call(np.where, (keep, target, number(0.0)), (), target.type)
 
-    # -- lists --------------------------------------------------------------------------------------------------------------
+    # -- lists ---------------------------------------------------------------------------------------------------------
     def store_item(self, node: Node, stmt: Store, key: str, path: tuple[Step, ...]) -> None:
         """`xs[k] = v` in a list: the item's cotangent flows to v, and is zero before."""
         if not self.bars.state[key].owned:
@@ -513,7 +514,7 @@ class Sweep:
             return bar.var
         return Call(np.copy, (bar.var,), (), bar.type, "method:copy")
 
-    # -- branches -------------------------------------------------------------------------------------------------------------
+    # -- branches ------------------------------------------------------------------------------------------------------
     def branch(self, node: Node, stmt: If) -> None:
         entry = dict(self.bars.state)
         saved = self.names.snapshot()
@@ -555,7 +556,7 @@ class Sweep:
             outcomes.append(self.bars.state)
         return outcomes
 
-    # -- loops ----------------------------------------------------------------------------------------------------------------
+    # -- loops ---------------------------------------------------------------------------------------------------------
     def loop(self, node: Node, stmt: For | While) -> None:
         each = isinstance(stmt, For) and isinstance(stmt.iter, Each) and self._list_key(stmt) in self.active
         collect = each and self._collects(stmt)
@@ -651,7 +652,8 @@ class Sweep:
         return head
 
     def _touched(self, trial: Node, key: str, entry: dict[str, Bar]) -> bool:
-        """Whether the reversed body does anything to this cotangent (those that it leaves alone need no preparation)."""
+        """Whether the reversed body does anything to this cotangent (those that it leaves alone need no
+        preparation)."""
         if key not in entry:
             return True
         name = self.bars.name(key)
@@ -728,7 +730,8 @@ class Sweep:
         return owner(stmt.iter.items) or ""
 
     def _collects(self, stmt: For) -> bool:
-        """Whether the list's cotangent can be built item by item: nothing else has contributed to it, or will in the loop."""
+        """Whether the list's cotangent can be built item by item: nothing else has contributed to it, or will in the
+        loop."""
         key = self._list_key(stmt)
         if key in self.bars.state or stmt.stop is not None or not isinstance(stmt.iter, Each):
             return False
