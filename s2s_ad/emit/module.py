@@ -1,7 +1,7 @@
 """An IR program as the text of a Python module.
 
-Enters: functions of the IR, the author's comments.  Leaves: text, the objects its namespace needs, and for each of its lines
-the author's line.
+Enters: functions of the IR, the author's comments.  Leaves: text, the objects its namespace needs, and for each of its
+lines the author's line.
 """
 
 from __future__ import annotations
