@@ -1,6 +1,7 @@
 """The text by which emitted code reaches a Python object.
 
-Enters: a function, class or other object.  Leaves: `np.tanh`, `math.sin`, `len`, or a name that the program's namespace binds.
+Enters: a function, class or other object.  Leaves: `np.tanh`, `math.sin`, `len`, or a name that the program's namespace
+binds.
 """
 
 from __future__ import annotations
