@@ -229,8 +229,8 @@ class Range:
 
 @dataclass(frozen=True)
 class Each:
-    """The items of a list; a tuple item is taken apart into the loop's targets. With `tangents`, a list of equal length,
-    the second half of the targets takes its items."""
+    """The items of a list; a tuple item is taken apart into the loop's targets. With `tangents`, a list of equal
+    length, the second half of the targets takes its items."""
 
     items: Expr
     tangents: Expr | None = None
