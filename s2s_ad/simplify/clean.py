@@ -87,7 +87,7 @@ def _without_spare_names(block: Block, live: set[str]) -> Block:
     return kept(block)
 
 
-# -- dead statements -----------------------------------------------------------------------------------------------------
+# -- dead statements ---------------------------------------------------------------------------------------------------
 def without_dead(block: Block, live: set[str]) -> Block:
     """Statements whose results nobody reads are left out; stores into objects that nobody reads, too."""
     needed = _needed(block, live)
@@ -261,7 +261,7 @@ def _without_idle_comments(stmts: list[Stmt]) -> list[Stmt]:
     return out
 
 
-# -- values that are read once -------------------------------------------------------------------------------------------
+# -- values that are read once -----------------------------------------------------------------------------------------
 def folded(block: Block, result: Expr) -> Block:
     """A name that is read once, by the statement right after, is replaced by its expression."""
     counts: dict[str, int] = {}
