@@ -1,7 +1,7 @@
 """One sample call as a program of its own: written as text, compiled by s2s_ad, compared with central differences.
 
-Enters: a function that has a rule or a definition, and a sample.  Leaves: a program `sum of weights * primal(...)` and its
-arguments.
+Enters: a function that has a rule or a definition, and a sample.  Leaves: a program `sum of weights * primal(...)` and
+its arguments.
 """
 
 from __future__ import annotations
