@@ -1,4 +1,5 @@
-"""Oracles for derivative rules, which need no compiler: a rule is run on numbers and compared with what cannot share its error.
+"""Oracles for derivative rules, which need no compiler: a rule is run on numbers and compared with what cannot share
+its error.
 
 Enters: a rule and a sample.  Leaves: an AssertionError that says which oracle disagreed, or nothing.
 """
@@ -151,7 +152,8 @@ def _total(parts: list[Any]) -> Any:
 
 
 def fit(expression: Any, operand: Any) -> Any:
-    """The contract of an expression: summed over axes that the operand lacks, broadcast over those that it lacks itself."""
+    """The contract of an expression: summed over axes that the operand lacks, broadcast over those that it lacks
+    itself."""
     shape = np.shape(operand)
     if expression is None:
         return np.zeros(shape)
