@@ -1,4 +1,5 @@
-"""Every rule and every definition, on every sample, through the compiler: the emitted gradient against central differences."""
+"""Every rule and every definition, on every sample, through the compiler: the emitted gradient against central
+differences."""
 
 from __future__ import annotations
 
