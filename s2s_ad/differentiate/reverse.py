@@ -586,11 +586,12 @@ class Sweep:
             carried |= more
             shared |= less
             renewed |= fresh
-        if all(n.is_empty for n in trial.inner[0]) and not any(trial.end) and not any(trial.start):
+        idle = all(n.is_empty for n in trial.inner[0]) and not any(trial.end) and not any(trial.start)
+        if idle and entry.keys() <= ended.keys():
             self.bars.state = entry
             node.inner, node.start, node.end = trial.inner, [[]], [[]]
             return
-        touched = {k for k in carried if self._touched(trial, k, entry)}
+        touched = {k for k in carried if k not in ended or self._touched(trial, k, entry)}
         self.bars.state = dict(entry)
         self.written(node.before)
         for key in sorted(touched):
