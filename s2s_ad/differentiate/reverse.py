@@ -150,11 +150,11 @@ class Sweep:
     def flow(self, node: Node, target: str, value: Expr, bar: Bar) -> None:
         """The adjoint of `target = value`, whose cotangent is `bar`."""
         g: Expr = bar.var
+        post: list[Stmt] = []
         if _reads_part_of(value, target):
             name = self.names.fresh("t_bar")
-            self.bars.emit(Assign((name,), (g,)))
+            post.append(Assign((name,), (g,)))
             g = Var(name, g.type)
-        post: list[Stmt] = []
         adjoint = ExpressionAdjoint(self.inliner, self.active, self.names.fresh, post.append, target in self.killed)
         named = self.result(target, value.type)
         start = len(post)
