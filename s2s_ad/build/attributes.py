@@ -24,6 +24,7 @@ from s2s_ad.build.values import (
     ListObject,
     Num,
     ObjectRef,
+    RangeValue,
     OneOf,
     Tup,
 )
@@ -64,6 +65,9 @@ def attribute(b: Builder, base: Abs, attr: str) -> Abs:
             return _of_number(b, base, attr)
         case Bound("#super", ObjectRef() | Tup() as receiver, (Known(cls),)):
             return _class_attribute(b, receiver, _class_of(b, receiver), attr, after=cls)
+        case RangeValue() if attr in ("start", "stop", "step"):
+            bound: Abs = getattr(base, attr)
+            return bound
         case Iteration() | Bound():
             return Bound(attr, base)
     raise b.fail(f"`.{attr}` of this value is not understood")
