@@ -105,10 +105,11 @@ def _walk(b: Builder, tree: ast.FunctionDef, specs: dict[str, Spec], wrt: tuple[
     result = run_body(b, tree)
     for capture in b.captures:
         parameters.append(Parameter(capture, b.types.get(capture, OPAQUE)))
+    given = {p.name for p in parameters}
     return Built(
         b.source.name,
         tuple(parameters),
-        (*(Assign((name,), (Const(None),), 0, "join") for name in b.initial), *b.block),
+        (*(Assign((name,), (Const(None),), 0, "join") for name in b.initial if name not in given), *b.block),
         result,
         b,
         arguments,

@@ -223,7 +223,11 @@ def unpack_parallel(b: Builder, target: ast.Tuple | ast.List, value: Tup) -> Non
         isinstance(v, Num | Known) and leaf_expr(v) is not None for v in value.items
     )
     if simple:
-        targets = {b.local(b.frame.key, n) for n in names}
+        targets = {b.local(b.frame.key, n) for n in names} | {
+            b.local_for(b.frame.key, n, e.type)
+            for n, v in zip(names, value.items, strict=True)
+            if (e := leaf_expr(v)) is not None
+        }
         values = [v if isinstance(v, Num) else Num(leaf_expr(v), known=known_value(v)) for v in value.items]  # type: ignore[arg-type]
         if all(
             isinstance(v.expr, Var) and v.expr.name == b.local(b.frame.key, n)
