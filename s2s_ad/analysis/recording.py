@@ -110,8 +110,6 @@ class Recording:
                     stack.append((base, False))
                 case Call(fn, args) if getattr(fn, "__name__", "") in _SHAPE_ONLY:
                     stack += [(a, False) for a in args]
-                case Index(base, items):
-                    stack += [(c, True) for c in children(node)]
                 case _:
                     stack += [(c, True) for c in children(node)]
 
