@@ -88,10 +88,11 @@ def _met(b: Builder, error: S2SError) -> CertainError:
 
 def each_choice(b: Builder, values: list[Abs], operation: Callable[[list[Abs]], Abs]) -> Abs:
     """`operation` on several values, of which some may be one of several."""
-    for k, value in enumerate(values):
-        if isinstance(value, OneOf):
-            return choose(b, value, lambda v: each_choice(b, [*values[:k], v, *values[k + 1 :]], operation))
-    return operation(values)
+    open_ = [(k, value) for k, value in enumerate(values) if isinstance(value, OneOf)]
+    if not open_:
+        return operation(values)
+    k, value = open_[0]
+    return choose(b, value, lambda v: each_choice(b, [*values[:k], v, *values[k + 1 :]], operation))
 
 
 def choice_expr(value: OneOf) -> Expr | None:
