@@ -24,8 +24,8 @@ from s2s_ad.build.values import (
     ListObject,
     Num,
     ObjectRef,
-    RangeValue,
     OneOf,
+    RangeValue,
     Tup,
 )
 from s2s_ad.ir.nodes import Call, Const, Index, Ref
@@ -110,7 +110,7 @@ def _of_object(b: Builder, value: Any, attr: str) -> Abs:
         return Known(found)
     if isinstance(value, types.ModuleType) and value.__name__ in _WITH_CONSTANTS and isinstance(found, int | float):
         return Known(found)
-    if isinstance(value, types.ModuleType) or isinstance(value, type):
+    if isinstance(value, types.ModuleType | type):
         return lift(b, found, lambda: getattr(value, attr), attr)
     if isinstance(value, np.random.Generator | np.random.RandomState):
         return Bound(attr, Known(value))
