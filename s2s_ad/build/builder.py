@@ -145,6 +145,7 @@ class Builder:
         self.bindings: dict[str, str] = {}  # where each name was last given a value
         self.kind_names: dict[tuple[Any, str, Any], str] = {}
         self.unrolled: tuple[int, ...] = ()
+        self.item_names: dict[Any, str] = {}
         self.initial: dict[str, None] = {}
         self.looping: list[str] = []
         self.unrollable: list[str | None] = []
@@ -323,7 +324,7 @@ class Builder:
                 return self.atom(value, node, hint)
             case OneOf(which):
                 return replace(value, which=self.bind(self.temp(node, f"{hint}_which"), which))
-            case Tup(items, cls, whole):
+            case Tup(items, cls):
                 named = tuple(self.container_item(v, node, f"{hint}_{k}") for k, v in enumerate(items))
                 return value if named == items else Tup(named, cls)
         return value
@@ -646,7 +647,12 @@ def _all_nodes(expr: Expr) -> Iterator[Expr]:
 
 def _vars_of(value: Abs) -> Iterator[Var]:
     found: list[Var] = []
-    map_abs(value, lambda e: (found.extend(variables(e)), e)[1])
+
+    def collected(e: Expr) -> Expr:
+        found.extend(variables(e))
+        return e
+
+    map_abs(value, collected)
     return iter(found)
 
 
