@@ -44,7 +44,7 @@ from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir import markers
 from s2s_ad.ir.nodes import Call, Const, Effect, Method, Ref
-from s2s_ad.ir.types import OPAQUE, Unknown
+from s2s_ad.ir.types import OPAQUE, Array, ListOf, Unknown
 from s2s_ad.rules import runtime
 from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
 from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_of, rule_for
@@ -120,7 +120,7 @@ def call_method(b: Builder, receiver: Abs, name: str, args: list[Abs], kwargs: d
             assert isinstance(obj, Instance)
             return call_value(b, attribute(b, receiver, name), args, kwargs)
         case Num():
-            if isinstance(receiver.type, containers.ListOf):
+            if isinstance(receiver.type, ListOf):
                 return run_time_lists.method(b, receiver, name, args, kwargs)
             return array_method(b, receiver, name, args, kwargs)
         case Tup(items, cls) if cls is not None:
@@ -241,14 +241,15 @@ def _refuse_missing(b: Builder, fn: Any, key: Any) -> None:
     why = refusal_of(key)
     fact = f"cannot differentiate through `{name}`"
     remedy = why or (
-        f"it has no derivative rule. Treat it as constant with stop_gradient(...), or add a rule with @adjoint_of({name})."
+        "it has no derivative rule. Treat it as constant with stop_gradient(...), "
+        f"or add a rule with @adjoint_of({name})."
     )
     raise b.fail(fact, remedy, kind=MissingRule)
 
 
 def spelled(fn: Any) -> str:
     module = getattr(fn, "__module__", None) or ""
-    name = getattr(fn, "__qualname__", None) or getattr(fn, "__name__", repr(fn))
+    name = str(getattr(fn, "__qualname__", None) or getattr(fn, "__name__", repr(fn)))
     module = module.replace("numpy", "np", 1) if module.startswith("numpy") else module
     if isinstance(fn, np.ufunc):
         module = "np"
@@ -367,7 +368,7 @@ def user_call(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], acti
 def _mutable(b: Builder, value: Abs) -> bool:
     match value:
         case Num():
-            return isinstance(value.type, containers.Array | containers.ListOf)
+            return isinstance(value.type, Array | ListOf)
         case ObjectRef() | Closure() | Bound():
             return True
         case Tup(items):
@@ -434,7 +435,7 @@ def _kept(b: Builder, result: Abs, key: Any) -> Abs:
 def _class_around(function: Any) -> type | None:
     """The class that `super()` means in a method: the compiler of Python keeps it in a cell."""
     code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None)
-    if code is None or "__class__" not in code.co_freevars:
+    if code is None or cells is None or "__class__" not in code.co_freevars:
         return None
     try:
         found = cells[code.co_freevars.index("__class__")].cell_contents
