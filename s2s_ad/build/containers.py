@@ -102,7 +102,7 @@ def items_of(b: Builder, value: Abs) -> list[Abs]:
                 return [Known(k) for k in obj.keys]
         case Known(v) if isinstance(v, tuple | list | str | frozenset):
             return [Known(item) for item in v]
-        case Num(expr) if isinstance(expr.type, Array) or isinstance(expr.type, TupleOf):
+        case Num(expr) if isinstance(expr.type, Array | TupleOf):
             pass
         case RangeValue(start, stop, step) if NOTHING not in (ends := [known_value(v) for v in (start, stop, step)]):
             return [Known(k) for k in range(*ends)]
@@ -247,7 +247,8 @@ def static_subscript(b: Builder, base: Abs, slice_: ast.expr, evaluate: Callable
         raise b.fail(f"a {'tuple' if isinstance(obj, Tup) else 'list'} is indexed by {key!r} here")
     if not -len(obj.items) <= key < len(obj.items):
         raise b.certain(IndexError, f"index {key} is out of range: there are {len(obj.items)} items")
-    return obj.items[key]
+    found: Abs = obj.items[key]
+    return found
 
 
 def static_slice(b: Builder, node: ast.Slice, evaluate: Callable[[ast.expr], Abs]) -> Any:
