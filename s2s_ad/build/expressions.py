@@ -515,7 +515,7 @@ def _text(b: Builder, node: ast.JoinedStr) -> Text:
                 if isinstance(spec, ast.JoinedStr):
                     if not all(isinstance(v, ast.Constant) for v in spec.values):
                         raise b.fail("a computed format is not understood", "Write the format as a constant.")
-                    form = "".join(v.value for v in spec.values if isinstance(v, ast.Constant))
+                    form = "".join(str(v.value) for v in spec.values if isinstance(v, ast.Constant))
                 flag = "" if conversion == -1 else chr(conversion)
                 parts.append((b.expr(evaluate(b, inner)), flag, form))
     return Text(tuple(parts))
@@ -533,7 +533,7 @@ def closure(b: Builder, node: ast.Lambda | ast.FunctionDef) -> Closure:
 
 def part_of_range(b: Builder, base: RangeValue, slice_: ast.expr) -> Abs:
     """`range(start, stop)[:count]`, and one item of a range."""
-    start, stop, step = base.start, base.stop, base.step
+    start, step = base.start, base.step
     if isinstance(slice_, ast.Slice):
         if slice_.lower is not None or slice_.step is not None or slice_.upper is None:
             bounds = [None if p is None else b.expr(evaluate(b, p)) for p in (slice_.lower, slice_.upper, slice_.step)]
@@ -542,8 +542,8 @@ def part_of_range(b: Builder, base: RangeValue, slice_: ast.expr) -> Abs:
                 Num(Call(getattr, (part.expr, Const(n)), (), INT, f"attribute:{n}")) for n in ("start", "stop", "step")
             ]
             return RangeValue(*(b.atom(p, b.node, n) for p, n in zip(parts, ("start", "stop", "step"), strict=True)))
-        part = Index(b.expr(base), (Slice(None, b.expr(evaluate(b, slice_.upper)), None),), OPAQUE)
-        end: Abs = Num(Call(len, (part,), (), INT))
+        head = Index(b.expr(base), (Slice(None, b.expr(evaluate(b, slice_.upper)), None),), OPAQUE)
+        end: Abs = Num(Call(len, (head,), (), INT))
         if known_value(step) != 1:
             end = apply(b, operator.mul, [step, end], {}, "op")
         if known_value(start) != 0:
@@ -591,7 +591,7 @@ def _item(b: Builder, base: Abs, slice_: ast.expr, once: Callable[[ast.expr], Ab
     start = len(b.block)
     items, single = items_of_slice(b, slice_, once)
     if len(b.block) > start:
-        base = settle(b, [base], start, [slice_])[0]  # type: ignore[assignment]
+        base = settle(b, [base], start, [slice_])[0]
     assert isinstance(base, Num)
     if isinstance(base.type, ListOf) and isinstance(items[0], slice):
         return run_time_lists.list_slice(b, base, [items[0].start, items[0].stop, items[0].step], slice_)
