@@ -89,7 +89,7 @@ def operand(b: Builder, value: Abs) -> Any:
             return KnownOperand(v)
         case Num():
             return value.type
-        case Tup(items, _, whole):
+        case Tup(items):
             return tuple(operand(b, item) for item in items)
         case ObjectRef(site):
             obj = b.state.heap[site]
@@ -296,7 +296,8 @@ def _item_expr(b: Builder, item: Any) -> Item:
 
 def _item_operand(b: Builder, item: Any) -> Any:
     if isinstance(item, slice):
-        return SliceItem(*(None if p is None else operand(b, p) for p in (item.start, item.stop, item.step)))
+        bounds: list[Any] = [None if p is None else operand(b, p) for p in (item.start, item.stop, item.step)]
+        return SliceItem(*bounds)
     o = operand(b, item)
     return o
 
