@@ -13,7 +13,7 @@ import ast
 import operator
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from s2s_ad.build import containers
 from s2s_ad.build.numeric import apply, index
@@ -44,7 +44,7 @@ def gathered(b: Builder, node: ast.AST, fill: Callable[[Callable[[Abs], None]], 
     return b.state.env.pop(key)
 
 
-def each(b: Builder, node: ast.AST, iterable: Abs, body: Callable[[Abs], None]) -> None:
+def each(b: Builder, node: ast.AST, iterable: Abs, body: Callable[[Abs], object]) -> None:
     """Run `body` for every item."""
     from s2s_ad.build.loops import run_loop
 
@@ -146,7 +146,7 @@ def repeated(b: Builder, items: Abs, count: Abs, node: ast.AST) -> Abs:
 class _Numbered(ast.AST):
     """A stand-in for a node that makes several loops: each has its own names."""
 
-    _kept: dict[tuple[int, int], _Numbered] = {}
+    _kept: ClassVar[dict[tuple[int, int], _Numbered]] = {}
 
     def __new__(cls, node: ast.AST, k: int) -> _Numbered:
         key = (id(node), k)
