@@ -143,7 +143,8 @@ def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Gu
             return replace(inner, items=tuple(Tup((Known(first + k), v)) for k, v in enumerate(inner.items)))
         zero = known_value(start) == 0
         number_of: Callable[[Num], Abs] = lambda k: k if zero else apply(b, operator.add, [start, k], {}, "op")  # noqa: E731
-        return Counted(inner.count, lambda k: Tup((number_of(k), inner.item(k))))
+        item = inner.item
+        return Counted(inner.count, lambda k: Tup((number_of(k), item(k))))
     if kind == "zip":
         return _zipped(b, [iterate(b, part) for part in parts], parts)
     if kind == "reversed":
@@ -269,7 +270,7 @@ def run_loop(
     node: ast.AST,
     iterable: Abs,
     bind: Callable[[Abs], None],
-    body: Callable[[], None],
+    body: Callable[[], object],
     stop: str | None = None,
     target: str | None = None,
 ) -> None:
@@ -308,7 +309,7 @@ def _run_filtered(
     node: ast.AST,
     iterable: Iteration,
     bind: Callable[[Abs], None],
-    body: Callable[[], None],
+    body: Callable[[], object],
     stop: str | None,
 ) -> None:
     """`for v in filter(f, items)`: the body runs where `f(v)` is true."""
@@ -331,7 +332,7 @@ def _run_counted(
     node: ast.AST,
     items: Counted,
     bind: Callable[[Abs], None],
-    body: Callable[[], None],
+    body: Callable[[], object],
     stop: str | None,
     target: str | None,
 ) -> None:
@@ -364,7 +365,7 @@ def _unroll(
     node: ast.AST,
     items: list[Abs],
     bind: Callable[[Abs], None],
-    body: Callable[[], None],
+    body: Callable[[], object],
     stop: str | None,
     tests: tuple[Abs, ...] = (),
 ) -> None:
@@ -403,7 +404,7 @@ def _counted(
     counter: str,
     rng: Range,
     bind: Callable[[], None],
-    body: Callable[[], None],
+    body: Callable[[], object],
     stop: str | None,
 ) -> None:
     b.save_before_rebinding(counter, Const(0, INT))
@@ -419,7 +420,7 @@ def _counted(
 
 
 def _each(
-    b: Builder, node: ast.AST, source: Num, bind: Callable[[Abs], None], body: Callable[[], None], stop: str | None
+    b: Builder, node: ast.AST, source: Num, bind: Callable[[Abs], None], body: Callable[[], object], stop: str | None
 ) -> None:
     assert isinstance(source.type, ListOf)
     item = source.type.item
@@ -438,7 +439,7 @@ def _each(
             b.bound(n, Num(Var(n, t), origins=source.origins, varied=source.varied and is_inexact(t)))
             for n, t in zip(names, types, strict=True)
         ]
-        values = [replace(v, expr=replace(v.expr, place=None)) for v in values]  # type: ignore[type-var]
+        values = [replace(v, expr=replace(v.expr, place=None)) for v in values]  # type: ignore[arg-type]
         bind(Tup(tuple(values)) if isinstance(item, TupleOf) else values[0])
         body()
 
@@ -471,7 +472,7 @@ def _flag(b: Builder, stop: str | None) -> str | None:
     return None if stop is None else b.local(b.frame.key, stop)
 
 
-def run_while(b: Builder, node: ast.AST, test: Callable[[], Abs], body: Callable[[], None], stop: str | None) -> None:
+def run_while(b: Builder, node: ast.AST, test: Callable[[], Abs], body: Callable[[], object], stop: str | None) -> None:
     """`while test: body`. A test that needs statements is evaluated before the loop and at the end of its body."""
     first = test_of(b, test)
     if first is not None and first is False:
@@ -642,7 +643,7 @@ def _rename_tokens(state: State, old: set[Any], site: str) -> None:
             name = f"{site} {key[1]}"
             dims = tuple(d if d in (1, "N") or d in old else f"?{name}.{k}" for k, d in enumerate(value.type.dims))
             type_ = Array(value.type.dtype, dims)
-            state.env[key] = replace(value, expr=replace(value.expr, type=type_))  # type: ignore[type-var]
+            state.env[key] = replace(value, expr=replace(value.expr, type=type_))
 
 
 def same_state(x: State, y: State) -> bool:
