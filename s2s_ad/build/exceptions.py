@@ -340,7 +340,7 @@ def _refuse_effects(b: Builder, block: list[Stmt]) -> None:
     for stmt in all_statements(tuple(block)):
         match stmt:
             case Store(target) | Append(target) | PopLast(source=target):
-                root = target
+                root: Expr = target
                 while isinstance(root, Index):
                     root = root.base
                 if not (
