@@ -31,9 +31,9 @@ def argument(b: Builder, expr: Expr, spec: Spec, site: str) -> Abs:
         case Static(value=value):
             return Known(value)
         case Items("list", items):
-            type_ = list_type(spec, site)
-            if type_ is not None and site not in b.facts.static_arguments:
-                return _dynamic(b, expr, type_, site)
+            run_time = list_type(spec, site)
+            if run_time is not None and site not in b.facts.static_arguments:
+                return _dynamic(b, expr, run_time, site)
             parts = tuple(argument(b, _at(expr, k, s), s, f"{site}[{k}]") for k, s in enumerate(items))
             b.state.heap[site] = ListObject(parts)
             return ObjectRef(site)
@@ -50,9 +50,10 @@ def argument(b: Builder, expr: Expr, spec: Spec, site: str) -> Abs:
             )
             if issubclass(cls, tuple):
                 return Tup(parts, cls)
-            frozen = dataclasses.is_dataclass(cls) and bool(cls.__dataclass_params__.frozen)
+            frozen = dataclasses.is_dataclass(cls) and bool(cls.__dataclass_params__.frozen)  # type: ignore[attr-defined]
             b.state.heap[site] = Instance(cls, names, parts, frozen)
             return ObjectRef(site)
+    raise TypeError(f"`{site}` has a structure of no known kind: {spec!r}")
 
 
 def _at(expr: Expr, key: Any, spec: Spec) -> Expr:
