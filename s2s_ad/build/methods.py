@@ -21,7 +21,43 @@ if TYPE_CHECKING:
 
 _FUNCTIONS: dict[str, Any] = {
     name: getattr(np, name)
-    for name in ["sum", "mean", "std", "var", "max", "min", "prod", "dot", "ravel", "transpose", "copy", "clip", "cumsum", "cumprod", "trace", "take", "repeat", "argmax", "argmin", "argsort", "squeeze", "swapaxes", "all", "any", "round", "diagonal", "nonzero", "compress", "choose", "searchsorted", "ptp", "astype", "conj", "conjugate", "argpartition"]
+    for name in [
+        "sum",
+        "mean",
+        "std",
+        "var",
+        "max",
+        "min",
+        "prod",
+        "dot",
+        "ravel",
+        "transpose",
+        "copy",
+        "clip",
+        "cumsum",
+        "cumprod",
+        "trace",
+        "take",
+        "repeat",
+        "argmax",
+        "argmin",
+        "argsort",
+        "squeeze",
+        "swapaxes",
+        "all",
+        "any",
+        "round",
+        "diagonal",
+        "nonzero",
+        "compress",
+        "choose",
+        "searchsorted",
+        "ptp",
+        "astype",
+        "conj",
+        "conjugate",
+        "argpartition",
+    ]
 }
 _FUNCTIONS["flatten"] = np.ravel
 
@@ -112,6 +148,7 @@ def drawn_type(b: Builder, name: str, args: list[Abs], kwargs: dict[str, Abs]) -
     """What a random generator's method gives."""
     if name in ("rand", "randn"):
         return Array(np.dtype(float), tuple(f"?{b.site(b.node)}.{k}" for k in range(len(args)))) if args else FLOAT
+    dtype: np.dtype[Any]
     if name in ("integers", "randint"):
         dtype, position = np.dtype(int), 2
     elif name in _UNIT_DRAWS:
