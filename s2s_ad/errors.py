@@ -22,7 +22,8 @@ class Place:
 class S2SError(Exception):
     """Base of everything that s2s_ad raises on purpose.
 
-    >>> print(S2SError("cannot differentiate through `np.lexsort`", "Add a rule.", Place("m.py", 14, 8, 18, "    x = np.lexsort(t)")))
+    >>> place = Place("m.py", 14, 8, 18, "    x = np.lexsort(t)")
+    >>> print(S2SError("cannot differentiate through `np.lexsort`", "Add a rule.", place))
     m.py:14:9: error: cannot differentiate through `np.lexsort`
        14 |     x = np.lexsort(t)
           |         ^^^^^^^^^^
