@@ -1,7 +1,7 @@
 """The grammar of the IR: structured statements over pure expression trees.
 
-    e ::= Const | Var | Ref | Call(fn, e*) | Index(e, item*) | Display(kind, e*) | Choice(e, e, e) | Lazy(op, e*) | Text(e*)
-          | Comprehension | ZerosLike(e)
+    e ::= Const | Var | Ref | Call(fn, e*) | Index(e, item*) | Display(kind, e*) | Choice(e, e, e) | Lazy(op, e*)
+          | Text(e*) | Comprehension | ZerosLike(e)
     s ::= Assign(name*, e*) | Store(e, e, op) | Append(list, e) | PopLast(name, list) | Effect(e)
         | If(e, s*, s*) | For(name, iter, s*) | While(e, s*) | Raise(e) | Assert(e, e) | With(e, s*) | Try(s*, ...)
 
