@@ -111,7 +111,7 @@ def _candidates(value: Any) -> list[str]:
         return ["numpy", "math"]
     root = module.split(".")[0]
     if root == "numpy":
-        public = [m for m in ("numpy", "numpy.linalg", "numpy.fft", "numpy.lib.scimath", "numpy.lib.stride_tricks")]
+        public = ["numpy", "numpy.linalg", "numpy.fft", "numpy.lib.scimath", "numpy.lib.stride_tricks"]
         return [*public, "numpy.random"]
     if root in ("math", "cmath", "operator", "_operator"):
         return [root.lstrip("_")]
