@@ -122,8 +122,8 @@ def _aliases(statements: list[Stmt]) -> list[tuple[str, str]]:
                 for target, value in zip(targets, values, strict=True):
                     if not isinstance(value.type, Scalar):
                         pairs += [(target, n) for n in _sources(value)]
-            case Append(target, value):
-                pairs += [(v.name, n) for v in variables(target) for n in _sources(value)]
+            case Append(grown, value):
+                pairs += [(v.name, n) for v in variables(grown) for n in _sources(value)]
             case PopLast(targets, source):
                 pairs += [(t, v.name) for t in targets for v in variables(source)]
             case For(targets, iter=iter_):
@@ -336,7 +336,7 @@ def _substituted(stmt: Stmt, name: str, value: Expr) -> Stmt | None:
         return any(v.name == name for v in variables(expr))
 
     match stmt:
-        case Assign(targets, values) if any(reads_it(v) for v in values):
+        case Assign(_, values) if any(reads_it(v) for v in values):
             return replace(stmt, values=tuple(swap(v) for v in values))
         case Store(target, v) if reads_it(v) and not reads_it(target):
             return replace(stmt, value=swap(v))
