@@ -107,7 +107,7 @@ def _small(x: Expr, y: Expr) -> bool:
 
 def _exact(a: Any, c: Any) -> bool:
     """Whether two factors may be multiplied beforehand without changing more than rounding."""
-    return abs(a) < 1e100 and abs(c) < 1e100
+    return bool(abs(a) < 1e100 and abs(c) < 1e100)
 
 
 def _keeps(result: Type, operand: Type) -> bool:
