@@ -78,7 +78,7 @@ def broadcast(a: Array | Scalar, b: Array | Scalar) -> Dims:
     return broadcast_dims(operand_dims(a), operand_dims(b))
 
 
-def sum_axes(from_dims: Dims, to_dims: Dims) -> tuple[Dims, Dims] | None:
+def sum_axes(from_dims: Dims, to_dims: Dims) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """How a cotangent of dims `to_dims` is summed to that of an operand of dims `from_dims`.
 
     Leaves the axes that the operand lacks, counted in the cotangent, and then the axes to sum with keepdims, counted in
