@@ -5,6 +5,8 @@ Enters: nothing.  Leaves: definitions in the registry.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from s2s_ad.rules.lookup import refuse
@@ -46,7 +48,7 @@ def unique(
     values = ordered[starts]
     if not (return_index or return_inverse or return_counts):
         return values
-    parts = (values,)
+    parts: tuple[Any, ...] = (values,)
     if return_index:
         parts = (*parts, order[starts])
     if return_inverse:
