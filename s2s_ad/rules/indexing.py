@@ -39,7 +39,7 @@ def put_back(y_bar, x, indices, axis, mode):
     if axis == 0 or x.ndim == 1:
         np.add.at(total, places, y_bar)
     else:
-        np.add.at(total, (slice(None), places), y_bar)
+        np.add.at(total, (slice(None), places), y_bar)  # type: ignore[arg-type]
     return total
 
 
