@@ -5,6 +5,8 @@ Enters: nothing.  Leaves: rules in the registry. The cotangents of all copies ad
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from s2s_ad.rules.lookup import refuse
@@ -67,7 +69,7 @@ def untile(y_bar, before, reps):
     ndim = max(len(before), len(counts))
     counts = (1,) * (ndim - len(counts)) + counts
     shape = (1,) * (ndim - len(before)) + before
-    apart = ()
+    apart: tuple[Any, ...] = ()
     for count, n in zip(counts, shape, strict=True):
         apart = (*apart, count, n)
     return y_bar.reshape(apart).sum(axis=tuple(range(0, 2 * ndim, 2))).reshape(before)
