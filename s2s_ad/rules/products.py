@@ -5,6 +5,8 @@ Enters: nothing.  Leaves: rules in the registry. `einsum` has a file of its own.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from s2s_ad.rules.axes import span
@@ -176,6 +178,8 @@ def vecmat(x, y, z, z_bar):
 @static
 def contraction(axes, x_ndim, y_ndim):
     """The axes of `np.tensordot(x, y, axes)`: contracted and free ones of x, then of y, none negative."""
+    of_x: Any
+    of_y: Any
     if isinstance(axes, int):
         of_x, of_y = range(x_ndim - axes, x_ndim), range(axes)
     else:
@@ -257,7 +261,9 @@ def kron(a, b):
     ndim = max(np.ndim(a), np.ndim(b))
     of_a = (1,) * (ndim - np.ndim(a)) + np.shape(a)
     of_b = (1,) * (ndim - np.ndim(b)) + np.shape(b)
-    wide_a, wide_b, shape = (), (), ()
+    wide_a: tuple[int, ...] = ()
+    wide_b: tuple[int, ...] = ()
+    shape: tuple[int, ...] = ()
     for n, m in zip(of_a, of_b, strict=True):
         wide_a, wide_b, shape = (*wide_a, n, 1), (*wide_b, 1, m), (*shape, n * m)
     return np.reshape(np.reshape(a, wide_a) * np.reshape(b, wide_b), shape)
