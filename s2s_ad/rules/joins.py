@@ -5,6 +5,8 @@ Enters: nothing.  Leaves: rules in the registry.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from s2s_ad.rules.axes import span
@@ -49,7 +51,7 @@ def cut(z, bounds, axis):
     """`z` between its start, the bounds, and its end: one part more than bounds."""
     if len(bounds) == 0:
         return (z,)
-    parts = (first_of(z, bounds[0], axis),)
+    parts: tuple[Any, ...] = (first_of(z, bounds[0], axis),)
     for k in span(1, len(bounds)):
         parts = (*parts, portion(z, bounds[k - 1], bounds[k], axis))
     return (*parts, rest_of(z, bounds[-1], axis))
@@ -97,7 +99,7 @@ def concatenate(xs, y, y_bar, axis=0, dtype=None):
         return (y_bar.reshape(xs[0].shape),)
     at = 0 if axis is None else axis
     ends = sums_of(tuple([x.size if axis is None else x.shape[axis] for x in xs[:-1]]))
-    parts = (first_of(y_bar, ends[0], at),)
+    parts: tuple[Any, ...] = (first_of(y_bar, ends[0], at),)
     for k in span(1, len(xs) - 1):
         parts = (*parts, portion(y_bar, ends[k - 1], ends[k], at))
     parts = (*parts, rest_of(y_bar, ends[-1], at))
