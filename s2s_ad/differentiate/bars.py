@@ -35,9 +35,9 @@ from s2s_ad.ir.types import FLOAT, Array, ListOf, Scalar, TupleOf, Type, Unknown
 from s2s_ad.simplify.algebra import simplify
 
 _FRESH: set[Any] = {
-    operator.matmul, np.matmul, np.dot, np.outer, np.sum, np.mean, np.where, np.concatenate, np.stack, np.full, np.zeros,
-    np.zeros_like, np.copy, np.tensordot, np.einsum, np.ones, np.ones_like, np.full_like, np.cumsum, np.cumprod, np.inner,
-    np.kron, np.array, np.linalg.inv, np.linalg.solve, np.repeat, np.tile, np.roll, np.pad,
+    operator.matmul, np.matmul, np.dot, np.outer, np.sum, np.mean, np.where, np.concatenate, np.stack, np.full,
+    np.zeros, np.zeros_like, np.copy, np.tensordot, np.einsum, np.ones, np.ones_like, np.full_like, np.cumsum,
+    np.cumprod, np.inner, np.kron, np.array, np.linalg.inv, np.linalg.solve, np.repeat, np.tile, np.roll, np.pad,
 }  # fmt: skip
 _OPERATORS = {operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.neg}
 
@@ -200,7 +200,7 @@ class Bars:
     def at(self, base: Expr, path: tuple[Step, ...]) -> Any:
         """The part of a cotangent that an access path leads to; views on the way are given names."""
         target: Expr = base
-        for k, step in enumerate(path):
+        for step in path:
             if step.items is not None:
                 target = Index(target, step.items, _indexed(target, step.items), single=len(step.items) == 1)
             else:
@@ -236,7 +236,7 @@ class Bars:
         for depth, step in enumerate(path):
             assert step.items is not None
             if isinstance(target.type, TupleOf):
-                self._rebuild(target, path[depth:], g)
+                self._rebuild(target, path[depth:], g)  # type: ignore[arg-type]
                 return
             inner = _item_type(target.type, step.items)
             target = Index(target, step.items, inner)
