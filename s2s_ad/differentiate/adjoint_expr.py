@@ -223,12 +223,12 @@ class ExpressionAdjoint:
                     else:
                         self.run(item, simplify(fit(inner, item.type, item)))
             return
-        for item, inner in zip(items, parts, strict=True):
+        for item, its_part in zip(items, parts, strict=True):
             if self.is_active(item):
                 if isinstance(item, Display):
-                    self.sequence(expr, item, inner, named)
+                    self.sequence(expr, item, its_part, named)
                     continue
-                g = leaf_expr(inner)
+                g = leaf_expr(its_part)
                 assert g is not None
                 self.run(item, simplify(fit(simplify(g), item.type, item)))
 
@@ -251,8 +251,8 @@ def _lacks(operand: Type, whole: Type) -> bool:
 
 
 SINGULAR: set[Any] = {
-    operator.truediv, np.divide, operator.pow, np.power, np.float_power, np.sqrt, np.log, np.log2, np.log10, np.log1p, np.cbrt,
-    np.reciprocal, np.arcsin, np.arccos, np.arctanh, np.hypot, np.arctan2,
+    operator.truediv, np.divide, operator.pow, np.power, np.float_power, np.sqrt, np.log, np.log2, np.log10, np.log1p,
+    np.cbrt, np.reciprocal, np.arcsin, np.arccos, np.arctanh, np.hypot, np.arctan2,
 }  # fmt: skip
 
 
