@@ -103,7 +103,7 @@ class Preparer:
                 return replace(stmt, body=self.inside(body))
             case With(_, body):
                 return replace(stmt, body=self.keep(body))
-            case Try(body, handlers, final):
+            case Try(body, _, final):
                 return replace(stmt, body=self.keep(body), final=self.keep(final))
         return stmt
 
@@ -237,7 +237,7 @@ class Preparer:
         shown = tuple(
             a if not flag or isinstance(a, Display) else a.type for a, flag in zip(expr.args, flags, strict=True)
         )
-        key = (expr.fn, tuple(a.type for a in expr.args), shown, expr.kwargs, flags)
+        key: Any = (expr.fn, tuple(a.type for a in expr.args), shown, expr.kwargs, flags)
         try:
             if key in self.cache:
                 return self.cache[key]
@@ -337,7 +337,7 @@ def _is_reference(expr: Expr) -> bool:
 
 def _hint(expr: Expr) -> str:
     if isinstance(expr, Call):
-        name = _HINTS.get(expr.fn) or getattr(expr.fn, "__name__", "t")
+        name = str(_HINTS.get(expr.fn) or getattr(expr.fn, "__name__", "t"))
         return name if name.isidentifier() else "t"
     return "t"
 
