@@ -559,7 +559,7 @@ class Sweep:
     # -- loops ---------------------------------------------------------------------------------------------------------
     def loop(self, node: Node, stmt: For | While) -> None:
         each = isinstance(stmt, For) and isinstance(stmt.iter, Each) and self._list_key(stmt) in self.active
-        collect = each and self._collects(stmt)
+        collect = isinstance(stmt, For) and each and self._collects(stmt)
         entry = dict(self.bars.state)
         carried = set(entry)
         shared: set[str] = set()
