@@ -219,7 +219,7 @@ class Assembler:
             sides.append(tuple(self.block_start(node, plan, k) + self.reverse(inner) + list(node.end[k])))
         out: list[Stmt] = list(node.before)
         if any(sides):
-            out.append(If(stmt.test, *sides))
+            out.append(If(stmt.test, sides[0], sides[1]))
         return [*out, *node.finish]
 
     def block_start(self, node: Node, plan: Plan, k: int) -> list[Stmt]:
