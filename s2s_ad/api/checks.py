@@ -77,7 +77,7 @@ def _integer_remedy(label: str, path: str, leaf: Any) -> str:
     return f"Pass {cure}, or choose other arguments with argnums=... or argnames=..."
 
 
-def check_scalar_result(name: str, spec: Spec, has_aux: bool) -> bool:
+def check_scalar_result(name: str, spec: Spec | None, has_aux: bool) -> bool:
     """`grad` needs one real number. Returns whether that is still to be checked at run time."""
     if has_aux:
         if not isinstance(spec, Items) or spec.kind != "tuple" or len(spec.items) != 2:
@@ -133,7 +133,7 @@ def not_scalar(name: str, what: str) -> SignatureError:
     )
 
 
-def _spec_words(spec: Spec) -> str:
+def _spec_words(spec: Spec | None) -> str:
     match spec:
         case Leaf(Array(dtype, dims)):
             shape = ", ".join("1" if d == 1 else "n" for d in dims) + ("," if len(dims) == 1 else "")
