@@ -62,7 +62,7 @@ class Joiner:
         self.left_fix: list[Stmt] = []
         self.right_fix: list[Stmt] = []
         self.where: str | None = None
-        self.claimed: dict[str, Any] = {}
+        self.claimed: set[str] = set()
         self.out = State()
 
     def run(self) -> tuple[State, list[Stmt], list[Stmt]]:
@@ -260,18 +260,22 @@ class Joiner:
 
     def _item_target(self, x: Num, y: Num, key: Any, kind: Any) -> str:
         """An item of a container keeps its name if nobody else on the other side means something by that name."""
-        for value, state in ((x, self.right), (y, self.left)):
-            if isinstance(value.expr, Var) and key not in self.b.temps:
-                name = value.expr.name
-                slot = (self.where, key)
-                if name in self.claimed or name in self.b.local_names.values() or self.b.kinds.get(name, kind) != kind:
-                    continue
-                if not self._is_mentioned(state, name) and (name in self.b.temps.values()):
-                    self.claimed[name] = slot
-                    return name
+        chosen = self.b.item_names.get(key)
+        sides = ((x, self.right),) if self.site.endswith(" head") else ((x, self.right), (y, self.left))
+        for value, state in sides:
+            if not isinstance(value.expr, Var) or chosen not in (None, value.expr.name):
+                continue  # a choice is not gone back on: a loop's head must settle
+            name = value.expr.name
+            if name in self.claimed or name in self.b.local_names.values() or self.b.kinds.get(name, kind) != kind:
+                continue
+            if name in self.b.temps.values() and not self._is_mentioned(state, name):
+                self.claimed.add(name)
+                self.b.item_names[key] = name
+                return name
         if key not in self.b.temps:
             self.b.temps[key] = self.b.names.fresh(str(key[3]).strip("#") or "t")
             self.b.kinds[self.b.temps[key]] = kind
+        self.b.item_names[key] = self.b.temps[key]
         return self.b.temps[key]
 
     def _is_mentioned(self, state: State, name: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from s2s_ad.build.arguments import argument
 from s2s_ad.build.builder import Builder, Capture, Facts, Frame, Guard, Restart
+from s2s_ad.build.holes import hole
 from s2s_ad.build.statements import names_assigned, run_body
 from s2s_ad.build.values import Abs, is_number
 from s2s_ad.errors import S2SError, internal
@@ -109,7 +110,7 @@ def _walk(b: Builder, tree: ast.FunctionDef, specs: dict[str, Spec], wrt: tuple[
     return Built(
         b.source.name,
         tuple(parameters),
-        (*(Assign((name,), (Const(None),), 0, "join") for name in b.initial if name not in given), *b.block),
+        (*(Assign((n,), (hole(b.types.get(n, OPAQUE)),), 0, "join") for n in b.initial if n not in given), *b.block),
         result,
         b,
         arguments,

@@ -242,16 +242,24 @@ def unpack_parallel(b: Builder, target: ast.Tuple | ast.List, value: Tup) -> Non
             b.assign(name, item, target)
         return
     if not all(isinstance(e, ast.Name) for e in target.elts):
-        value = Tup(tuple(_pinned(b, v, target, k) for k, v in enumerate(value.items)))
+        value = _all_pinned(b, value, target)
     for element, item in zip(target.elts, value.items, strict=True):
         assign_target(b, element, item)
 
 
-def _pinned(b: Builder, value: Abs, node: ast.AST, k: int) -> Abs:
-    """A value that a store of its neighbour cannot change."""
-    if isinstance(value, Num) and not isinstance(value.expr, Var):
-        return b.bind(b.temp(node, "t", k), value)
-    return value
+def _all_pinned(b: Builder, value: Tup, target: ast.Tuple | ast.List) -> Tup:
+    """Values that the targets, which are given theirs one after the other, cannot change any more."""
+    rebound = {b.local(b.frame.key, n) for n in names_bound(target)}
+    rebound |= {b.temp(target, "t", k) for k in range(len(value.items))}
+    held = [
+        b.bind(b.temp(target, "held", k), v) if isinstance(v, Num) and isinstance(v.expr, Var) and v.expr.name in rebound else v
+        for k, v in enumerate(value.items)
+    ]
+    fresh = [
+        b.bind(b.temp(target, "t", k), v) if isinstance(v, Num) and not isinstance(v.expr, Var) else v
+        for k, v in enumerate(held)
+    ]
+    return Tup(tuple(fresh), value.cls)
 
 
 def _reads(value: Num, targets: set[str]) -> bool:
