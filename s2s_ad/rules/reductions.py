@@ -123,6 +123,8 @@ def products_of_others(x):
 
 def prod_slope(x, axis):
     """The derivative of `np.prod(x, axis)` with respect to each entry of `x`."""
+    if x.ndim == 1:
+        return products_of_others(x)
     if axis is None:
         return products_of_others(x.reshape(-1)).reshape(x.shape)
     if not isinstance(axis, tuple):

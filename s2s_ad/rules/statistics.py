@@ -145,6 +145,8 @@ def nanstd(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
 
 def axes_last(x, axis):
     """x with the axes of `axis` made one, the last."""
+    if x.ndim == 1:
+        return x
     if axis is None:
         return x.reshape(-1)
     if not isinstance(axis, tuple):
@@ -155,6 +157,8 @@ def axes_last(x, axis):
 
 def axes_back(z, x, axis):
     """The inverse of `axes_last`: z in the shape of x."""
+    if x.ndim == 1:
+        return z
     if axis is None:
         return z.reshape(x.shape)
     if not isinstance(axis, tuple):
@@ -308,6 +312,11 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     return matrix[0, 0] if single else matrix
 
 
+def conjugate_transpose(x):
+    """The conjugate transpose."""
+    return np.conj(x.T) if x.dtype.kind == "c" else x.T
+
+
 def covariance(m, y, rowvar, lost, fweights, aweights):
     """The matrix of covariances, of one variable too."""
     x = np.atleast_2d(m)
@@ -318,7 +327,7 @@ def covariance(m, y, rowvar, lost, fweights, aweights):
         x = np.concatenate([x, other.T if not rowvar and other.shape[0] != 1 else other], axis=0)
     if fweights is None and aweights is None:
         centred = x - np.mean(x, axis=1, keepdims=True)
-        return centred @ np.conj(centred.T) / (x.shape[1] - lost)
+        return centred @ conjugate_transpose(centred) / (x.shape[1] - lost)
     w = aweights if fweights is None else (fweights if aweights is None else fweights * aweights)
     total = np.sum(w)
     if lost == 0 or aweights is None:
@@ -326,7 +335,7 @@ def covariance(m, y, rowvar, lost, fweights, aweights):
     else:
         divisor = total - lost * np.sum(w * aweights) / total
     centred = x - np.sum(x * w, axis=1, keepdims=True) / total
-    return (centred * w) @ np.conj(centred.T) / divisor
+    return (centred * w) @ conjugate_transpose(centred) / divisor
 
 
 @composite(

@@ -47,7 +47,7 @@ def test_the_compiled_gradient_agrees_with_central_differences(primal: Callable[
         assert abs(exact - numeric) <= 1e-6 * scale, f"operand {k}: {exact}, differences: {numeric}\n{program.text}"
 
 
-FEW = [p for p in SMOOTH if int(p.id.rsplit("-", 1)[1]) < 4]  # type: ignore[union-attr]
+FEW = [p for p in SMOOTH if int(p.id.rsplit("-", 1)[1]) < 2]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("primal", "sample"), FEW)
