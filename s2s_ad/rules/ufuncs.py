@@ -45,7 +45,7 @@ def _register_outer(ufunc: np.ufunc) -> None:
 for _ufunc in [*all_rules(), *all_composites()]:
     if isinstance(_ufunc, np.ufunc) and _ufunc.nin == 2 and _ufunc.signature is None:
         if getattr(np, _ufunc.__name__, None) is _ufunc:
-            _register_outer(_ufunc)
+            _register_outer(_ufunc)  # type: ignore[arg-type]
 _register_outer(np.floor_divide)
 
 # ---- reduce ----------------------------------------------------------------------------------------------------------
