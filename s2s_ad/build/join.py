@@ -319,7 +319,8 @@ class Joiner:
             detached = self._detach(state, fix, value, place, target, type_)
             if detached is None:
                 return Poison(
-                    f"`{name}` may be one of two arrays here, and one of them is written in place: which one, is not known"
+                    f"`{name}` may be one of two arrays here, and one of them is written in place: "
+                    "which one, is not known"
                 )
         return Place(target)
 
