@@ -160,7 +160,14 @@ def raised(b: Builder, node: ast.expr) -> Any:
 
 def expression(b: Builder, node: ast.expr) -> None:
     value = evaluate(b, node)
-    if b.trying and isinstance(value, Num) or isinstance(value, Num) and not isinstance(value.expr, Var) and not value.varied and _has_effect(value.expr):
+    if (
+        b.trying
+        and isinstance(value, Num)
+        or isinstance(value, Num)
+        and not isinstance(value.expr, Var)
+        and not value.varied
+        and _has_effect(value.expr)
+    ):
         b.emit(Effect(value.expr, b.line))
 
 
@@ -252,7 +259,9 @@ def _all_pinned(b: Builder, value: Tup, target: ast.Tuple | ast.List) -> Tup:
     rebound = {b.local(b.frame.key, n) for n in names_bound(target)}
     rebound |= {b.temp(target, "t", k) for k in range(len(value.items))}
     held = [
-        b.bind(b.temp(target, "held", k), v) if isinstance(v, Num) and isinstance(v.expr, Var) and v.expr.name in rebound else v
+        b.bind(b.temp(target, "held", k), v)
+        if isinstance(v, Num) and isinstance(v.expr, Var) and v.expr.name in rebound
+        else v
         for k, v in enumerate(value.items)
     ]
     fresh = [
