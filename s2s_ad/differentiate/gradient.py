@@ -17,6 +17,7 @@ from s2s_ad.analysis.binding import surely_bound
 from s2s_ad.analysis.liveness import Table, live_before, names_read
 from s2s_ad.analysis.memory import memory_groups
 from s2s_ad.analysis.recording import Recording
+from s2s_ad.build.holes import hole
 from s2s_ad.build.program import Built
 from s2s_ad.build.values import (
     Abs,
@@ -176,24 +177,11 @@ def vjp(
     reverse_function = Function(
         names.fresh(f"{built.name}_reverse"),
         (Parameter("record", OPAQUE), Parameter(bar_name, OPAQUE)),
-        tuple([*unpack, *copies, *reverse_body]),
+        (*unpack, *copies, *reverse_body),
         Display("tuple", grads, OPAQUE),
         f"The cotangents of {', '.join(wrt)} for a cotangent of {built.name}'s value; the record is left as it is.",
     )
     return Adjoint((reverse_function, forward_function), reverse_function.name, names)
-
-
-def hole(type_: Type) -> Expr:
-    """What a name holds that is recorded before it has a value: something of its type, which is never used."""
-    match type_:
-        case Scalar(dtype):
-            return number({"b": False, "i": 0, "u": 0, "f": 0.0}.get(dtype.kind, 0j))
-        case Array(dtype, dims):
-            sizes = Display("tuple", (number(0),) * len(dims), TupleOf((INT,) * len(dims)))
-            return Call(np.zeros, (number(0) if len(dims) == 1 else sizes,), (), type_)
-        case ListOf():
-            return Display("list", (), type_)
-    return Const(None)
 
 
 def _typed(expr: Expr, type_: Type) -> Expr:
@@ -250,7 +238,8 @@ def _private(name: str, body: list[Stmt], types: dict[str, Type]) -> Stmt | None
                 type_ = types.get(name, Unknown())
                 if isinstance(type_, ListOf):
                     return Assign((name,), (Call(list, (Var(name, type_),), (), type_),))
-                return Assign((name,), (Call(np.copy, (Var(name, type_),), (), type_, "method:copy"),))
+                style = "method:copy" if isinstance(type_, Array) else "function"
+                return Assign((name,), (Call(np.copy, (Var(name, type_),), (), type_, style),))
             case Append(Var(n)) if n == name:
                 return Assign((name,), (Call(list, (Var(name, OPAQUE),), (), OPAQUE),))
             case Effect(Call(args=(Var(n), *_))) if n == name:
@@ -353,7 +342,7 @@ def seed_paths(built: Built, work: Work, has_aux: bool) -> list[tuple[Callable[[
         match value:
             case Num():
                 paths.append(reach)
-            case Tup(items, cls):
+            case Tup(items):
                 for k, item in enumerate(items):
                     visit(item, lambda e, k=k, reach=reach: Index(reach(e), (number(k),), OPAQUE))  # type: ignore[misc]
             case ObjectRef(site):
