@@ -403,18 +403,31 @@ class Builder:
         frame = self.frame.key
         targets = [self.local_for(frame, name, v.type) for name, v in zip(names, values, strict=True)]
         own = set(targets)
-        for target, value in zip(targets, values, strict=True):
-            self.save_before_rebinding(target, value.expr, inside=own)
         swapped = [
             v.expr.name for v in values if isinstance(v.expr, Var) and v.expr.place in (None, Place(v.expr.name))
         ]
         permuted = sorted(swapped) == sorted(targets)
+        if not permuted and any(self._leads_into(v, own) for v in values):
+            for k, value in enumerate(values):  # in the state, so that they follow what they lead into
+                self.state.env[frame, f"#{k}"] = self.bind(self.temp(node, "t", k), value)
+            for k, name in enumerate(names):
+                self.assign(name, self.state.env.pop((frame, f"#{k}")), node)
+            return
+        for target, value in zip(targets, values, strict=True):
+            self.save_before_rebinding(target, value.expr, inside=own)
         self.emit(Assign(tuple(targets), tuple(v.expr for v in values), self.line, "swap" if permuted else ""))
         for name, target, value in zip(names, targets, values, strict=True):
             moved = value
             if permuted and isinstance(value.expr, Var) and value.expr.place == Place(value.expr.name):
                 moved = replace(value, expr=replace(value.expr, place=Place(target)))
             self.state.env[frame, name] = self.bound(target, moved)
+
+    def _leads_into(self, value: Num, names: set[str]) -> bool:
+        """Whether a value is memory that is written in place somewhere and is owned by one of `names`."""
+        from s2s_ad.build.numeric import view_place
+
+        place = view_place(self, value.expr)
+        return place is not None and place.root in names
 
     def save_before_rebinding(self, name: str, value: Expr, inside: set[str] | None = None) -> Expr:
         """Names, containers and access paths that still mean the old value of `name` get a name of their own for it."""
