@@ -533,7 +533,8 @@ def _check_scalar(built: Built, result: Expr) -> None:
     if isinstance(type_, Array) and type_.dims:
         dims = ", ".join(str(d) if d == 1 else "n" for d in type_.dims)
         raise SignatureError(
-            f"the gradient is defined for functions with a scalar result; `{built.name}` returns an array of shape ({dims}{',' if len(type_.dims) == 1 else ''})",
+            f"the gradient is defined for functions with a scalar result; `{built.name}` returns an array of shape "
+            f"({dims}{',' if len(type_.dims) == 1 else ''})",
             "Use vjp or jacobian, or return a sum.",
         )
 
