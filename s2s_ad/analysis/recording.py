@@ -11,9 +11,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from s2s_ad.analysis.activity import owner
+from s2s_ad.analysis.adjoint_nodes import Node
 from s2s_ad.analysis.liveness import Table
 from s2s_ad.build.numeric import MAYBE_VIEWS, VIEWS
 from s2s_ad.ir.nodes import (
@@ -43,9 +44,6 @@ from s2s_ad.ir.nodes import (
     walk,
 )
 from s2s_ad.ir.types import Array, ListOf, Scalar
-
-if TYPE_CHECKING:
-    from s2s_ad.differentiate.reverse import Node
 
 Need = frozenset[tuple[str, str]]
 _SHAPE_ONLY = {"shape", "ndim", "size", "zeros_like", "empty_like", "ones_like", "result_type"}

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from s2s_ad.analysis.adjoint_nodes import Node
 from s2s_ad.analysis.recording import BlockEnd, Plan, Recording, trips_of
-from s2s_ad.differentiate.reverse import Node
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import (
     Append,

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from s2s_ad.analysis.activity import is_active, owner
+from s2s_ad.analysis.adjoint_nodes import Node
 from s2s_ad.differentiate.adjoint_expr import Contribution, ExpressionAdjoint, access
 from s2s_ad.differentiate.bars import Bar, Bars, gathers, is_fresh, zero_type, zeros
 from s2s_ad.differentiate.fit import fit, is_smaller, spread_out
@@ -54,26 +55,6 @@ from s2s_ad.ir.nodes import (
 )
 from s2s_ad.ir.types import FLOAT, INT, Array, ListOf, Scalar, TupleOf, Type, Unknown
 from s2s_ad.simplify.algebra import simplify
-
-
-@dataclass
-class Node:
-    """A statement of the primal and its adjoint."""
-
-    stmt: Stmt
-    post: list[Stmt] = field(default_factory=list)  # adjoint statements that use the value just given
-    after: list[Stmt] = field(default_factory=list)  # adjoint statements that use the values from before
-    inner: list[list[Node]] = field(default_factory=list)  # the nodes of its blocks, in forward order
-    start: list[list[Stmt]] = field(default_factory=list)  # for each block: the first statements of its reverse
-    end: list[list[Stmt]] = field(default_factory=list)  # for each block: the last statements of its reverse
-    before: list[Stmt] = field(default_factory=list)  # statements before a reversed loop or branch
-    finish: list[Stmt] = field(default_factory=list)  # statements after a reversed loop or branch
-    indexed: str | None = None  # the counter of a reversed loop over a list, if it needs one
-
-    @property
-    def is_empty(self) -> bool:
-        own = self.post or self.after or self.before or self.finish or any(self.start) or any(self.end)
-        return not own and all(n.is_empty for nodes in self.inner for n in nodes)
 
 
 class Sweep:
