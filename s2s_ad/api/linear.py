@@ -14,7 +14,7 @@ from s2s_ad.api.checks import check_backend, check_pair, check_structure, fitted
 from s2s_ad.api.dispatch import Entry
 from s2s_ad.api.selection import Choice, Selection
 from s2s_ad.api.subject import Subject
-from s2s_ad.api.trees import children, describe, rebuilt
+from s2s_ad.api.trees import children, describe, mapped, rebuilt
 from s2s_ad.errors import SignatureError
 
 
@@ -136,7 +136,8 @@ def push(
 
 
 def _by_parameter(selection: Selection, values: tuple[Any, ...], by_slot: Sequence[Any]) -> tuple[Any, ...]:
-    """One tangent a parameter; the items of `*args` and `**kwargs` that have none get None."""
+    """One tangent a parameter; the items of `*args` and `**kwargs` that have none get zeros, or None if they are no
+    floats."""
     if selection.direct:
         return tuple(by_slot)
     found: dict[str, Any] = {}
@@ -144,10 +145,16 @@ def _by_parameter(selection: Selection, values: tuple[Any, ...], by_slot: Sequen
         if slot.item is None:
             found[slot.parameter] = tangent
             continue
-        whole = values[slot.position]
-        empty: Any = dict.fromkeys(whole) if isinstance(whole, dict) else [None] * len(whole)
-        found.setdefault(slot.parameter, empty)[slot.item] = tangent
+        if slot.parameter not in found:
+            whole = values[slot.position]
+            zeros = mapped(_zero, list(whole) if isinstance(whole, tuple) else whole)
+            found[slot.parameter] = zeros
+        found[slot.parameter][slot.item] = tangent
     return tuple(tuple(t) if isinstance(t, list) and p in _star(selection) else t for p, t in found.items())
+
+
+def _zero(leaf: Any) -> Any:
+    return leaf * 0 if has_float(leaf) else None
 
 
 def _star(selection: Selection) -> set[str]:
