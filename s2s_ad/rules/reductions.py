@@ -370,15 +370,24 @@ def fsum(xs, y, y_bar):
     return tuple([y_bar for x in xs])
 
 
-def product_of_tail(xs, k):
-    """The product of all numbers but the one at `k`."""
-    return math.prod([x for i, x in enumerate(xs) if i != k])
+@composite(math.prod, samples=several)
+def math_prod(values, *, start=1):
+    total = start
+    for value in values:
+        total = total * value
+    return total
 
 
-def math_prod_tangent(xs, y, x_dots, start=1):
-    return start * math.fsum([product_of_tail(xs, k) * d for k, d in enumerate(x_dots)])
-
-
-@adjoint_of(math.prod, tangent=math_prod_tangent, sequence=True, samples=several)
-def math_prod(xs, y, y_bar, start=1):
-    return tuple([y_bar * start * product_of_tail(xs, k) for k, _ in enumerate(xs)])
+@composite(
+    math.dist,
+    samples=calls(
+        lambda d: [
+            call([d.number(), d.number()], [d.number(), -d.number()]),
+            call((d.number(), 1.5), (d.number(), 0.5)),
+            call([d.number()], [-d.number()]),
+            call((d.number(), d.number(), d.number()), (0.0, -1.0, 2.0)),
+        ]
+    ),
+)
+def dist(p, q):
+    return math.hypot(*[a - b for a, b in zip(p, q, strict=True)])
