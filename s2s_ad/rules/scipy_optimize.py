@@ -31,20 +31,26 @@ class Result(NamedTuple):
 
 
 def jacobian(f, x, step=1e-3):
-    """By rows of outputs and columns of inputs."""
+    """The derivatives by each component of x, along the last axis; `f` stands here once, as calls are written out."""
+    offsets = np.array([-2.0, -1.0, 1.0, 2.0])
+    weights = np.array([1.0, -8.0, 8.0, -1.0]) / 12
     columns = []
     for j in range(len(x)):
         h = step * max(1.0, abs(stop_gradient(x[j])))
         move = np.zeros(len(x))
         move[j] = h
-        near = f(x + move) - f(x - move)
-        far = f(x + 2 * move) - f(x - 2 * move)
-        columns.append((8 * near - far) / (12 * h))
+        column = 0.0 * x[0]
+        for k in range(4):
+            column = column + weights[k] * f(x + offsets[k] * move)
+        columns.append(column / h)
     return np.stack(columns, axis=-1)
 
 
-def newton_step(f, x):
-    return x - np.linalg.solve(jacobian(f, x), f(x))
+def polished(f, x):
+    """Two Newton steps."""
+    for _ in range(2):
+        x = x - np.linalg.solve(jacobian(f, x), f(x))
+    return x
 
 
 def found_root(f, x):
@@ -53,8 +59,8 @@ def found_root(f, x):
     size = np.sqrt(np.sum(value * value))
     for _ in range(200):
         step = np.linalg.pinv(jacobian(f, x, 1e-4)) @ value
-        fraction = 1.0
-        moved = f(x - step)
+        fraction = 2.0
+        moved = 2.0 * value + 1.0
         while np.sum(moved * moved) > size * size and fraction > 1e-8:
             fraction = 0.5 * fraction
             moved = f(x - fraction * step)
@@ -94,7 +100,7 @@ def root(fun, x0, args=(), method="hybr", jac=None, tol=None, callback=None, opt
         return np.asarray(fun(x, *args) if isinstance(args, tuple) else fun(x, args)) + 0.0
 
     x = stop_gradient(found_root(f, np.atleast_1d(stop_gradient(x0)) + 0.0))
-    x = newton_step(f, newton_step(f, x))
+    x = polished(f, x)
     return Result(x, f(x))
 
 
@@ -107,12 +113,17 @@ def fsolve(func, x0, args=(), fprime=None, full_output=0, xtol=1.49012e-08, maxf
         return np.asarray(func(x, *args) if isinstance(args, tuple) else func(x, args)) + 0.0
 
     x = stop_gradient(found_root(f, np.atleast_1d(stop_gradient(x0)) + 0.0))
-    return newton_step(f, newton_step(f, x))
+    return polished(f, x)
 
 
 def slope(f, x):
     h = 1e-3 * max(1.0, abs(stop_gradient(x)))
-    return (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
+    offsets = np.array([-2.0, -1.0, 1.0, 2.0])
+    weights = np.array([1.0, -8.0, 8.0, -1.0]) / 12
+    total = 0.0 * x
+    for k in range(4):
+        total = total + weights[k] * f(x + offsets[k] * h)
+    return total / h
 
 
 def bisected(f, a, b):
@@ -149,24 +160,13 @@ def brentq(f, a, b, args=(), xtol=2e-12, rtol=8.881784197001252e-16, maxiter=100
         return f(x, *args) if isinstance(args, tuple) else f(x, args)
 
     x = stop_gradient(bisected(g, stop_gradient(a), stop_gradient(b)))
-    x = x - g(x) / slope(g, x)
-    return x - g(x) / slope(g, x)
+    for _ in range(2):
+        x = x - g(x) / slope(g, x)
+    return x
 
 
 def _cubic(x, c):
     return x**3 + x - c
-
-
-def gradient(f, x, step=1e-3):
-    columns = []
-    for j in range(len(x)):
-        h = step * max(1.0, abs(stop_gradient(x[j])))
-        move = np.zeros(len(x))
-        move[j] = h
-        near = f(x + move) - f(x - move)
-        far = f(x + 2 * move) - f(x - 2 * move)
-        columns.append((8 * near - far) / (12 * h))
-    return np.stack(columns)
 
 
 def found_minimum(f, g, x):
@@ -178,8 +178,8 @@ def found_minimum(f, g, x):
         w, v = np.linalg.eigh(0.5 * (hessian + hessian.T))
         w = np.maximum(np.abs(w), 1e-8 * np.max(np.abs(w)) + 1e-12)
         step = v @ ((v.T @ slopes) / w)
-        fraction = 1.0
-        moved = f(x - step)
+        fraction = 2.0
+        moved = value + 1.0
         while moved > value and fraction > 1e-10:
             fraction = 0.5 * fraction
             moved = f(x - fraction * step)
@@ -235,9 +235,9 @@ def minimize(
 
     def g(x):
         if jac is None:
-            return gradient(f, x, 3e-3)
+            return jacobian(f, x, 3e-3)
         return np.asarray(jac(x, *args) if isinstance(args, tuple) else jac(x, args)) + 0.0
 
     x = stop_gradient(found_minimum(f, g, np.atleast_1d(stop_gradient(x0)) + 0.0))
-    x = newton_step(g, newton_step(g, x))
+    x = polished(g, x)
     return Result(x, f(x), True, 0)

@@ -132,11 +132,17 @@ PADDING: dict[str, Any] = {
 }
 
 
+@static
+def pad_mode(mode):
+    """np.pad's name for it."""
+    return PADDING[mode]
+
+
 def bordered(x, widths, mode, cval):
     """`x` with the borders that scipy.ndimage imagines."""
-    if PADDING[mode] == "constant":
+    if pad_mode(mode) == "constant":
         return filled(x, widths, cval)
-    return np.pad(x, widths, mode=PADDING[mode])
+    return np.pad(x, widths, mode=pad_mode(mode))
 
 
 def correlated(x, weights, origins, mode, cval):
