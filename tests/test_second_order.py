@@ -111,6 +111,30 @@ def test_reverse_over_reverse(program: Program) -> None:
     judged(program, product)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if p.name not in NOT_TWICE], ids=named)
+def test_third_order(program: Program) -> None:
+    """Reverse over forward is forward over reverse; forward over both is the slope of both."""
+    args = program.arguments()
+    wrt = default_wrt(args)
+    dots = tuple(tangents(args))
+    function = program.function
+
+    def slope(*primals):
+        return jvp(function, primals, dots)[1]
+
+    try:
+        expected = flat(jvp(grad(function, argnums=wrt), args, dots)[1])
+    except s2s_ad.S2SError:
+        pytest.skip("refused at first order")
+    second = grad(slope, argnums=wrt)
+    scale = 1 + np.max(np.abs(expected), initial=0.0)
+    np.testing.assert_allclose(flat(second(*args)), expected, rtol=1e-8, atol=1e-9 * scale)
+    third = product_by_differences(second, args, wrt, dots)
+    scale = 1 + np.max(np.abs(third), initial=0.0)
+    np.testing.assert_allclose(flat(jvp(second, args, dots)[1]), third, rtol=1e-4, atol=1e-4 * scale)
+
+
 def test_what_is_not_understood_is_known() -> None:
     names = {program.name for program in PROGRAMS}
     assert set(NOT_REVERSED_TWICE) <= names and len(NOT_REVERSED_TWICE) <= 4
@@ -217,7 +241,7 @@ def test_mixed_argnums() -> None:
     np.testing.assert_allclose(blocks[0][1], np.moveaxis(blocks[1][0], 0, -1), rtol=1e-10)
 
 
-# ---- higher orders ----------------------------------------------------------------------------------------------------
+# ---- higher orders -------------------------------------------------------------------------------------------------
 
 
 def polynomial(x):

@@ -86,8 +86,7 @@ class Derivative(Generic[P, R]):
         """A call of it in a function that is being differentiated."""
         from s2s_ad.api import nested
 
-        transformation = nested.Transformation(self.choice, self.has_aux, self.with_value)
-        return transformation.__s2s_inline__(b, [nested.Known(self._made_of[0]), *args], kwargs)
+        return nested.called(b, self, args, kwargs)
 
     def cache_info(self) -> CacheInfo:
         """Derivations and signatures of the function, in all modes."""

@@ -220,8 +220,9 @@ class Family:
                 Place(source.filename, line, source.tree.col_offset, text=text),
             ) from cause
         self.derivations += 1
-        gradient = self.question.mode == "gradient"
-        check_value = gradient and check_scalar_result(source.name, program.result_spec, self.question.has_aux)
+        check_value = self.question.mode == "gradient"
+        if check_value and program.result_spec is not None:
+            check_value = check_scalar_result(source.name, program.result_spec, self.question.has_aux)
         return Entry(program, specs, self.question, inner, check_value)
 
     def _check(self, values: tuple[Any, ...]) -> None:

@@ -89,6 +89,12 @@ def transformed(b: Builder, args: list[Abs], kwargs: dict[str, Abs], with_value:
     return Bound(Known(transformation), None, (given["fun"],))
 
 
+def called(b: Builder, derivative: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
+    """A call of what `grad` or `value_and_grad` has made outside."""
+    transformation = Transformation(derivative.choice, derivative.has_aux, derivative.with_value)
+    return transformation.__s2s_inline__(b, [Known(derivative._made_of[0]), *args], kwargs)
+
+
 def pushed(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """`jvp(f, primals, tangents)`."""
     fun, primals, tangents, has_aux = _three(b, args, kwargs)

@@ -354,7 +354,7 @@ class ForwardSweep:
         marks = [v for e in exprs for v in variables(e) if v.post]
         others = [v for e in exprs for v in variables(e) if owner(v) == root and not v.post]
         dotted = [v for e in exprs for v in variables(e) if v.name == self.dots.get(root or "")]
-        if g is None or not marks or len(others) > len(marks) * 0 or dotted:
+        if g is None or not marks or others or dotted:
             self.names.restore(names | set(self.dots.values()))
             return False
         self.emit(stmt)
@@ -439,9 +439,9 @@ class ForwardSweep:
         body = self.block(stmt.body)
         ends = [self.zero]
         handlers = []
-        for kind, name, block in stmt.handlers:
+        for kind, caught, block in stmt.handlers:
             self.zero = set(ends[0])
-            handlers.append((kind, name, self.block(block)))
+            handlers.append((kind, caught, self.block(block)))
             ends.append(self.zero)
         common = set.intersection(*ends)
         mixed = (set.union(*ends) - common) & self.varied
@@ -450,7 +450,7 @@ class ForwardSweep:
             block_ += self.settled(sorted(mixed & zero))
         self.zero = common
         final = self.block(stmt.final)
-        done = tuple((kind, name, tuple(block_)) for kind, name, block_ in handlers)
+        done = tuple((kind, caught, tuple(block_)) for kind, caught, block_ in handlers)
         self.emit(replace(stmt, body=tuple(body), handlers=done, final=tuple(final)))
 
 
