@@ -19,6 +19,17 @@ from typing import Any
 import numpy as np
 
 from s2s_ad.build.kinds import kind_of
+from s2s_ad.build.renaming import (
+    _mentions,
+    all_nodes,
+    holds,
+    leads_to,
+    map_abs,
+    place_mentions,
+    rename_expr,
+    vars_of,
+    with_site,
+)
 from s2s_ad.build.values import (
     Abs,
     Bound,
@@ -61,10 +72,7 @@ from s2s_ad.ir.nodes import (
     Ref,
     Stmt,
     Var,
-    map_children,
     number,
-    place_variables,
-    variables,
 )
 from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, TupleOf, Type, Unknown, join
 
@@ -440,14 +448,14 @@ class Builder:
         users = [key for key, v in self.state.env.items() if key not in own and _mentions(v, name, self.state)]
         heap_users = [site for site, obj in self.state.heap.items() if any(holds(v, name) for v in obj.items)]
         mentions_value = any(
-            isinstance(node, Var | Index) and node.place is not None and _place_mentions(node.place, name)
-            for node in _all_nodes(value)
+            isinstance(node, Var | Index) and node.place is not None and place_mentions(node.place, name)
+            for node in all_nodes(value)
         )
         if not mentions_value and isinstance(value, Call):
             from s2s_ad.build.numeric import view_place
 
             place = view_place(self, value)
-            mentions_value = place is not None and _place_mentions(place, name)
+            mentions_value = place is not None and place_mentions(place, name)
         if not users and not heap_users and not (mentions_value and inside is None):
             return value
         old = self.find_var(name)
@@ -472,7 +480,7 @@ class Builder:
             if isinstance(value, Num) and isinstance(value.expr, Var) and value.expr.name == name:
                 return value.expr
         for obj in [*self.state.env.values(), *(v for o in self.state.heap.values() for v in o.items)]:
-            for var in _vars_of(obj):
+            for var in vars_of(obj):
                 if var.name == name:
                     return var
         type_ = self.types.get(name)
@@ -507,9 +515,9 @@ class Builder:
             self._move_object(new, f"{new}'")
         self.state.heap[new] = self.state.heap.pop(old)
         for key, value in list(self.state.env.items()):
-            self.state.env[key] = _with_site(value, old, new)
+            self.state.env[key] = with_site(value, old, new)
         for site, obj in list(self.state.heap.items()):
-            self.state.heap[site] = replace(obj, items=tuple(_with_site(v, old, new) for v in obj.items))
+            self.state.heap[site] = replace(obj, items=tuple(with_site(v, old, new) for v in obj.items))
 
     # -- writing in place ------------------------------------------------------------------------------------------
     def mark_written(self, value: Num) -> None:
@@ -529,7 +537,7 @@ class Builder:
         reason = "this array may share memory with another one that has been written since, depending on the path taken"
 
         def lost(value: Abs) -> Abs:
-            if isinstance(value, Num) and any(_leads_to(v, gone) for v in _vars_of(value)):
+            if isinstance(value, Num) and any(leads_to(v, gone) for v in vars_of(value)):
                 return Poison(reason)
             return Tup(tuple(lost(v) for v in value.items), value.cls) if isinstance(value, Tup) else value
 
@@ -545,136 +553,6 @@ class Builder:
     def make_dynamic(self, site: str) -> Restart:
         self.facts.dynamic.add(site)
         return Restart()
-
-
-def _leads_to(var: Var, roots: set[str]) -> bool:
-    return var.place is not None and var.place.root in roots
-
-
-def _with_site(value: Abs, old: str, new: str) -> Abs:
-    """The value with the object `old` under its name `new`."""
-    if old not in sites_of(value):
-        return value
-
-    def moved(v: Abs) -> Abs:
-        return _with_site(v, old, new)
-
-    match value:
-        case ObjectRef():
-            return ObjectRef(new)
-        case Tup(items, cls, whole):
-            return Tup(tuple(moved(v) for v in items), cls, whole)
-        case Iteration(kind, parts):
-            return Iteration(kind, tuple(moved(v) for v in parts))
-        case OneOf(which, options, reason):
-            return OneOf(which, tuple(moved(v) for v in options), reason)
-        case Bound(function, receiver, args, kwargs):
-            return Bound(
-                function if isinstance(function, str) else moved(function),
-                None if receiver is None else moved(receiver),
-                tuple(moved(v) for v in args),
-                tuple((k, moved(v)) for k, v in kwargs),
-            )
-        case Closure():
-            return replace(
-                value,
-                defaults=tuple(moved(v) for v in value.defaults),
-                kw_defaults=tuple((k, moved(v)) for k, v in value.kw_defaults),
-            )
-    return value
-
-
-def map_abs(value: Abs, f: Callable[[Expr], Expr]) -> Abs:
-    """The abstract value with every expression in it mapped."""
-    match value:
-        case Num(expr):
-            new = f(expr)
-            return value if new is expr else replace(value, expr=new)
-        case Tup(items, cls, whole):
-            mapped = tuple(map_abs(v, f) for v in items)
-            if all(a is b for a, b in zip(items, mapped, strict=True)):
-                return value
-            return Tup(mapped, cls, None if whole is None else f(whole))
-        case Bound(function, receiver, args, kwargs):
-            return Bound(
-                function if isinstance(function, str) else map_abs(function, f),
-                None if receiver is None else map_abs(receiver, f),
-                tuple(map_abs(a, f) for a in args),
-                tuple((k, map_abs(v, f)) for k, v in kwargs),
-            )
-        case Iteration(kind, parts):
-            return Iteration(kind, tuple(map_abs(p, f) for p in parts))
-        case OneOf(which, options, reason):
-            return OneOf(map_abs(which, f), tuple(map_abs(v, f) for v in options), reason)  # type: ignore[arg-type]
-        case RangeValue(a, b, c):
-            return RangeValue(map_abs(a, f), map_abs(b, f), map_abs(c, f))  # type: ignore[arg-type]
-        case Closure(tree, source, frame, defaults, kw):
-            return Closure(
-                tree,
-                source,
-                frame,
-                tuple(map_abs(d, f) for d in defaults),
-                tuple((k, map_abs(v, f)) for k, v in kw),
-            )
-    return value
-
-
-def rename_expr(expr: Expr, old: str, new: Var) -> Expr:
-    """`expr` with the name `old` replaced, in access paths too."""
-    if isinstance(expr, Var):
-        if expr.name == old:
-            return replace(
-                new, type=expr.type, place=new.place if expr.place is None else _renamed(expr.place, old, new)
-            )
-        if expr.place is not None and _place_mentions(expr.place, old):
-            return replace(expr, place=_renamed(expr.place, old, new))
-        return expr
-    mapped = map_children(expr, lambda e: rename_expr(e, old, new))
-    if isinstance(mapped, Index) and mapped.place is not None and _place_mentions(mapped.place, old):
-        mapped = replace(mapped, place=_renamed(mapped.place, old, new))
-    return mapped
-
-
-def _renamed(place: Place, old: str, new: Var) -> Place:
-    from s2s_ad.ir.nodes import Step, map_item
-
-    path = tuple(
-        Step(
-            None if s.items is None else tuple(map_item(i, lambda e: rename_expr(e, old, new)) for i in s.items),
-            None if s.call is None else rename_expr(s.call, old, new),  # type: ignore[arg-type]
-        )
-        for s in place.path
-    )
-    return Place(new.name if place.root == old else place.root, path)
-
-
-def _place_mentions(place: Place, name: str) -> bool:
-    return place.root == name or any(v.name == name for v in place_variables(place))
-
-
-def _all_nodes(expr: Expr) -> Iterator[Expr]:
-    from s2s_ad.ir.nodes import walk
-
-    return walk(expr)
-
-
-def _vars_of(value: Abs) -> Iterator[Var]:
-    found: list[Var] = []
-
-    def collected(e: Expr) -> Expr:
-        found.extend(variables(e))
-        return e
-
-    map_abs(value, collected)
-    return iter(found)
-
-
-def holds(value: Abs, name: str) -> bool:
-    return any(v.name == name or (v.place is not None and _place_mentions(v.place, name)) for v in _vars_of(value))
-
-
-def _mentions(value: Abs, name: str, state: State) -> bool:
-    return holds(value, name)
 
 
 __all__ = ["Array", "Builder", "Capture", "Facts", "Frame", "Guard", "Restart", "Unknown", "map_abs", "rename_expr"]

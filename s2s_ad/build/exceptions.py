@@ -18,7 +18,8 @@ import operator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from s2s_ad.build.builder import Unreachable, rename_expr
+from s2s_ad.build.builder import Unreachable
+from s2s_ad.build.renaming import rename_expr
 from s2s_ad.build.values import Num, Poison, State, known_value
 from s2s_ad.errors import CertainError
 from s2s_ad.ir.nodes import (

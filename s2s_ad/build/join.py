@@ -110,7 +110,7 @@ class Joiner:
         name = first.targets[0]
         if any(len(g) > 1 or any(v.place is not None for s in g for v in _variables_of(s)) for g in groups):
             raise self.b.fail(f"`{name}` and other names change places here in a way that is not understood")
-        from s2s_ad.build.builder import rename_expr
+        from s2s_ad.build.renaming import rename_expr
 
         aside = self.b.names.fresh(f"{name}_old")
         type_ = self.b.types.get(name, OPAQUE)
@@ -279,7 +279,7 @@ class Joiner:
         return self.b.temps[key]
 
     def _is_mentioned(self, state: State, name: str) -> bool:
-        from s2s_ad.build.builder import holds
+        from s2s_ad.build.renaming import holds
 
         values = [*state.env.values(), *(v for obj in state.heap.values() for v in obj.items)]
         return any(holds(v, name) for v in values)
