@@ -10,6 +10,7 @@ import functools
 import inspect
 import logging
 import math
+import operator
 import sys
 import types
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import numpy as np
 from s2s_ad.build import builtin_calls, containers, inplace, run_time_lists
 from s2s_ad.build.alternatives import choose, each_choice
 from s2s_ad.build.methods import array_method, object_method
-from s2s_ad.build.numeric import apply, infer, rule_key
+from s2s_ad.build.numeric import apply, index, infer, rule_key
 from s2s_ad.build.type_questions import answered_by_type
 from s2s_ad.build.values import (
     NOTHING,
@@ -35,6 +36,7 @@ from s2s_ad.build.values import (
     Num,
     ObjectRef,
     OneOf,
+    Spread,
     Tup,
     known_value,
     varied,
@@ -43,8 +45,8 @@ from s2s_ad.errors import MissingRule, S2SError, SourceNotFound, UnsupportedSynt
 from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir import markers
-from s2s_ad.ir.nodes import Call, Const, Effect, Method, Ref
-from s2s_ad.ir.types import OPAQUE, Array, ListOf, Unknown
+from s2s_ad.ir.nodes import Call, Const, Effect, If, Method, Raise, Ref, number
+from s2s_ad.ir.types import BOOL, OPAQUE, Array, ListOf, Unknown
 from s2s_ad.rules import runtime
 from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
 from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_of, rule_for
@@ -68,7 +70,7 @@ def call(b: Builder, node: ast.Call) -> Abs:
     values = evaluate_all(b, [*positional, *(k.value for k in node.keywords)])
     args: list[Abs] = []
     for arg, value in zip(node.args, values, strict=False):
-        args += containers.items_of(b, value) if isinstance(arg, ast.Starred) else [value]
+        args += _spread(b, value, arg) if isinstance(arg, ast.Starred) else [value]
     kwargs: dict[str, Abs] = {}
     for keyword, value in zip(node.keywords, values[len(node.args) :], strict=True):
         if keyword.arg is not None:
@@ -79,6 +81,40 @@ def call(b: Builder, node: ast.Call) -> Abs:
             raise b.fail("only a dict of known keys can be passed with `**`")
         kwargs.update(zip(obj.keys, obj.items, strict=True))
     return call_value(b, function, args, kwargs)
+
+
+def _spread(b: Builder, value: Abs, node: ast.AST) -> list[Abs]:
+    """`*value` in a call."""
+    match value:
+        case Num() if isinstance(value.type, containers.Array | containers.ListOf | Unknown):
+            made = value
+            if not isinstance(value.type, containers.ListOf):
+                put_all = lambda put: run_time_lists.each(b, node, value, put)  # noqa: E731
+                gathered = run_time_lists.gathered(b, node, put_all, "arguments")
+                assert isinstance(gathered, Num)
+                made = gathered
+            return [Spread(run_time_lists.named(b, made, node, "arguments"))]
+    return containers.items_of(b, value)
+
+
+def _bound_spread(b: Builder, args: list[Abs], positional: list[str], required: int, variadic: bool) -> list[Abs]:
+    """Arguments of which some are the items of a list of run-time length."""
+    at = next(k for k, a in enumerate(args) if isinstance(a, Spread))
+    spread, rest = args[at], args[at + 1 :]
+    assert isinstance(spread, Spread)
+    missing = len(positional) - at
+    if variadic and missing <= 0:
+        parts: list[Abs] = [Tup(tuple(args[len(positional) : at]))] if at > len(positional) else []
+        parts += [a.items if isinstance(a, Spread) else Tup((a,)) for a in args[at:]]
+        whole = parts[0] if len(parts) == 1 else run_time_lists.joined(b, parts, b.node)
+        return [*args[: len(positional)], Spread(run_time_lists.named(b, whole, b.node, "arguments", "all"))]
+    if rest or required != len(positional) or variadic:
+        raise b.fail("how many arguments are passed here is not known when the program is derived", "Write them out.")
+    count = run_time_lists.length(spread.items)
+    wrong = Call(operator.ne, (count.expr, number(missing)), (), BOOL, "op")
+    error = Call(TypeError, (Const(f"{missing} positional arguments are needed"),), (), OPAQUE)
+    b.emit(If(wrong, (Raise(error, b.line),), (), b.line))
+    return [*args[:at], *(index(b, spread.items, [Known(k)], True) for k in range(missing))]
 
 
 def call_value(b: Builder, function: Abs, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
@@ -137,6 +173,13 @@ def call_object(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) ->
     if transformation is not None:
         derivative: Abs = transformation(b, args, kwargs)
         return derivative
+    if any(isinstance(a, Spread) for a in args):
+        if fn in (max, min) and len(args) == 1 and isinstance(args[0], Spread):
+            args = [args[0].items]
+        elif not isinstance(fn, types.FunctionType) or _is_numeric(fn):
+            raise b.fail(
+                "how many arguments are passed here is not known when the program is derived", "Write them out."
+            )
     if args and isinstance(args[0], OneOf) and _is_value_builtin(fn):
         return choose(b, args[0], lambda v: call_object(b, fn, [v, *args[1:]], kwargs))
     known = builtin_calls.call_builtin(b, fn, args, kwargs)
@@ -391,8 +434,9 @@ def source_of(b: Builder, fn: Any) -> FunctionSource:
 
 def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     """Run the body of a function in a frame of its own, in place."""
+    from s2s_ad.build.bound_names import names_assigned
     from s2s_ad.build.builder import Frame
-    from s2s_ad.build.statements import names_assigned, run_body
+    from s2s_ad.build.statements import run_body
 
     source = function if isinstance(function, FunctionSource) else function.source
     tree = function.tree
@@ -492,13 +536,16 @@ def bind_parameters(
     a = tree.args
     positional = [p.arg for p in [*a.posonlyargs, *a.args]]
     keyword_only = [p.arg for p in a.kwonlyargs]
+    if any(isinstance(v, Spread) for v in args):
+        args = _bound_spread(b, args, positional, _required(function, positional), a.vararg is not None)
     values: dict[str, Abs] = dict(zip(positional, args, strict=False))
     extra = args[len(positional) :]
     name = tree.name
     if extra and a.vararg is None:
         raise b.fail(f"`{name}` takes {len(positional)} positional arguments, {len(args)} are given")
     if a.vararg is not None:
-        values[a.vararg.arg] = Tup(tuple(extra))
+        whole = extra[0] if extra else None
+        values[a.vararg.arg] = whole.items if isinstance(whole, Spread) else Tup(tuple(extra))
     rest: dict[str, Abs] = {}
     only_positional = {p.arg for p in a.posonlyargs}
     for key, value in kwargs.items():
@@ -527,6 +574,12 @@ def bind_parameters(
             raise b.fail(f"`{name}` is not given its argument `{parameter}`")
         values[parameter] = defaults[parameter]()
     return values
+
+
+def _required(function: FunctionSource | Closure, positional: list[str]) -> int:
+    """How many positional parameters have no default."""
+    given = function.defaults if isinstance(function, Closure) else getattr(function.function, "__defaults__", None)
+    return len(positional) - len(given or ())
 
 
 def _defaults(

@@ -263,6 +263,8 @@ def sequence_operator(b: Builder, op: Any, x: Abs, y: Abs) -> Abs | None:
     lists = [_list_items(b, v) for v in (x, y)]
     if op is operator.add and lists[0] is not None and lists[1] is not None:
         return make_list(b, b.node, [*lists[0], *lists[1]])
+    if op is operator.or_ and isinstance(x, ObjectRef) and isinstance(y, ObjectRef):
+        return _merged(b, x, y)
     if op is operator.mul:
         for one, other in ((x, y), (y, x)):
             items = list(one.items) if isinstance(one, Tup) else _list_items(b, one)
@@ -277,6 +279,17 @@ def sequence_operator(b: Builder, op: Any, x: Abs, y: Abs) -> Abs | None:
     if op is operator.mod and isinstance(x, Known) and isinstance(x.value, str):
         return Num(Call(op, (b.expr(x), b.expr(y)), (), OPAQUE, "op"))
     return None
+
+
+def _merged(b: Builder, x: ObjectRef, y: ObjectRef) -> Abs | None:
+    """`x | y` of dicts."""
+    parts = [b.state.heap[x.site], b.state.heap[y.site]]
+    pairs: dict[Any, Abs] = {}
+    for part in parts:
+        if not isinstance(part, DictObject):
+            return None
+        pairs.update(zip(part.keys, part.items, strict=True))
+    return b.allocate(b.site(b.node, "dict"), DictObject(tuple(pairs), tuple(pairs.values())))
 
 
 def _list_items(b: Builder, value: Abs) -> list[Abs] | None:
@@ -583,6 +596,8 @@ def comprehension(b: Builder, node: Any) -> Abs:
 
     def add() -> None:
         value = evaluate(b, node.elt)
+        if isinstance(node, ast.SetComp) and known_value(value) is NOTHING:
+            raise b.fail("the items of a set must be known when the program is derived", "Use a list.")
         held = b.state.env[key]
         if isinstance(held, Num):
             append(b, held, value)
@@ -593,15 +608,19 @@ def comprehension(b: Builder, node: Any) -> Abs:
             list_method(b, held, obj, "append", [value])
 
     generate(b, node, node.generators, add)
-    return b.state.env.pop(key)
+    result = b.state.env.pop(key)
+    if isinstance(node, ast.SetComp):
+        return Known(frozenset(known_value(v) for v in items_of(b, result)))
+    return result
 
 
 def generate(b: Builder, node: ast.AST, generators: list[ast.comprehension], body: Callable[[], None]) -> None:
     """Run `body` for every combination that the `for` and `if` parts of a comprehension let through."""
+    from s2s_ad.build.bound_names import names_bound
     from s2s_ad.build.builder import Frame
     from s2s_ad.build.expressions import evaluate
     from s2s_ad.build.loops import run_loop
-    from s2s_ad.build.statements import assign_target, conditional, names_bound
+    from s2s_ad.build.statements import assign_target, conditional
 
     outer = b.frame
     targets = frozenset(name for g in generators for name in names_bound(g.target))

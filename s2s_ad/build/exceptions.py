@@ -253,7 +253,7 @@ def _reraises(handler: ast.ExceptHandler) -> bool:
 
 def _names_in_doubt(body: list[ast.stmt]) -> set[str]:
     """Names that the body may have given a value by the time it raises: all but those that are given theirs last."""
-    from s2s_ad.build.statements import names_in
+    from s2s_ad.build.bound_names import names_in
 
     rest = list(body)
     while len(rest) > 1 and _plain(rest[-1]):

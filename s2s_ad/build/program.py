@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2s_ad.build.arguments import argument
+from s2s_ad.build.bound_names import names_assigned
 from s2s_ad.build.builder import Builder, Capture, Facts, Frame, Guard, Restart
 from s2s_ad.build.holes import hole
-from s2s_ad.build.statements import names_assigned, run_body
+from s2s_ad.build.statements import run_body
 from s2s_ad.build.values import Abs, is_number
 from s2s_ad.errors import S2SError, internal
 from s2s_ad.frontend.normalise import normalise

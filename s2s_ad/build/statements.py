@@ -6,24 +6,24 @@ Enters: the normalised statements of a function.  Leaves: IR statements in the b
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from s2s_ad.build import containers
+from s2s_ad.build import containers, run_time_lists
 from s2s_ad.build.alternatives import choose, choose_to_do
 from s2s_ad.build.attributes import attribute
+from s2s_ad.build.bound_names import names_bound, names_in
 from s2s_ad.build.builder import Unreachable
 from s2s_ad.build.expressions import (
     BINARY,
-    apply_expr,
     binary,
     closure,
     evaluate,
     items_of_slice,
     read_name,
     settle,
-    subscript,
 )
 from s2s_ad.build.join import join_states
 from s2s_ad.build.loops import run_loop, run_while
@@ -31,13 +31,12 @@ from s2s_ad.build.numeric import index
 from s2s_ad.build.values import (
     NOTHING,
     Abs,
-    Closure,
     Known,
     ListObject,
     Num,
     ObjectRef,
     OneOf,
-    Poison,
+    RangeValue,
     Tup,
     forget_unreachable,
     known_value,
@@ -333,9 +332,10 @@ def unpack(b: Builder, target: ast.expr, elts: list[ast.expr], value: Abs) -> No
         choose_to_do(b, value, lambda v: unpack(b, target, elts, v))
         return
     if isinstance(value, Num) and isinstance(value.type, Array | ListOf | Unknown):
-        if any(isinstance(e, ast.Starred) for e in elts):
-            raise b.fail("a starred target takes items of an array here", "Use slices.")
         base = b.atom(value, target, "items")
+        if any(isinstance(e, ast.Starred) for e in elts):
+            _unpack_starred(b, target, elts, base)
+            return
         values = [index(b, base, [Known(k)], True) for k in range(len(elts))]
     else:
         values = containers.items_of(b, value)
@@ -355,6 +355,23 @@ def unpack(b: Builder, target: ast.expr, elts: list[ast.expr], value: Abs) -> No
         assign_target(b, element, item)
 
 
+def _unpack_starred(b: Builder, target: ast.expr, elts: list[ast.expr], base: Num) -> None:
+    """`first, *middle, last = x` for something of run-time length."""
+    at = next(k for k, e in enumerate(elts) if isinstance(e, ast.Starred))
+    after = len(elts) - at - 1
+    size: Abs = run_time_lists.length(base)
+    end = binary(b, operator.sub, size, Known(after)) if after else size
+    assert isinstance(end, Num)
+    positions = RangeValue(Known(at), end, Known(1))
+    middle = run_time_lists.gathered(
+        b, target, lambda put: run_time_lists.each(b, target, positions, lambda k: put(index(b, base, [k], True)))
+    )
+    first = [index(b, base, [Known(k)], True) for k in range(at)]
+    last = [index(b, base, [Known(k - after)], True) for k in range(after)]
+    for element, item in zip(elts, [*first, middle, *last], strict=True):
+        assign_target(b, element, item)
+
+
 def augmented(b: Builder, stmt: ast.AugAssign) -> None:
     op = BINARY[type(stmt.op)]
     match stmt.target:
@@ -368,6 +385,11 @@ def augmented(b: Builder, stmt: ast.AugAssign) -> None:
                 from s2s_ad.build.calls import call_method
 
                 call_method(b, old, "extend", [value], {})
+                return
+            if op is operator.or_ and isinstance(old, ObjectRef) and isinstance(value, ObjectRef):
+                from s2s_ad.build.calls import call_method
+
+                call_method(b, old, "update", [value], {})
                 return
             assign_target(b, stmt.target, binary(b, op, old, value))
         case ast.Subscript():
@@ -391,6 +413,8 @@ def _is_list(b: Builder, value: Abs) -> bool:
 
 def store_subscript(b: Builder, target: ast.Subscript, value: Abs, op: Any, start: int, node: ast.AST) -> None:
     """`base[slice] = value`, or `base[slice] op= value`."""
+    if any(isinstance(n, ast.NamedExpr) for n in ast.walk(target)):
+        raise b.fail("a name is given a value inside the place of a store", "Assign it in a statement of its own.")
     _store_into(b, evaluate(b, target.value), target, value, op, start, node)
 
 
@@ -631,60 +655,3 @@ def run_with(b: Builder, stmt: ast.With) -> bool:
         ended = run_block(b, stmt.body)
     b.emit(With(context, tuple(block), line))
     return ended
-
-
-# -- names -------------------------------------------------------------------------------------------------------------
-def names_bound(target: ast.expr) -> list[str]:
-    return [n.id for n in ast.walk(target) if isinstance(n, ast.Name)]
-
-
-def names_in(node: ast.AST) -> set[str]:
-    """The names that a statement binds, inner functions aside."""
-    found: set[str] = set()
-    stack: list[ast.AST] = [node]
-    while stack:
-        current = stack.pop()
-        match current:
-            case ast.FunctionDef(name):
-                found.add(name)
-                continue
-            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                found |= {
-                    n.target.id
-                    for n in ast.walk(current)
-                    if isinstance(n, ast.NamedExpr) and isinstance(n.target, ast.Name)
-                }
-                continue
-            case ast.Name(name, ast.Store() | ast.Del()):
-                found.add(name)
-            case ast.Import(aliases) | ast.ImportFrom(names=aliases):
-                found |= {a.asname or a.name.split(".")[0] for a in aliases}
-            case ast.ExceptHandler(name=str(name)):
-                found.add(name)
-        stack.extend(ast.iter_child_nodes(current))
-    return found
-
-
-def _nonlocals_of(stmt: ast.AST) -> Iterator[str]:
-    """The names declared `nonlocal`, those of inner functions aside."""
-    if isinstance(stmt, ast.Nonlocal):
-        yield from stmt.names
-    if not isinstance(stmt, ast.FunctionDef | ast.Lambda):
-        for child in ast.iter_child_nodes(stmt):
-            yield from _nonlocals_of(child)
-
-
-def names_assigned(tree: ast.FunctionDef) -> tuple[frozenset[str], frozenset[str]]:
-    """The local names of a function (its parameters among them), and those it declares nonlocal."""
-    found: set[str] = set()
-    nonlocals: set[str] = set()
-    for stmt in tree.body:
-        found |= names_in(stmt)
-        nonlocals |= set(_nonlocals_of(stmt))
-    a = tree.args
-    found |= {p.arg for p in [*a.posonlyargs, *a.args, *a.kwonlyargs]}
-    found |= {p.arg for p in (a.vararg, a.kwarg) if p is not None}
-    return frozenset(found), frozenset(nonlocals)
-
-
-_ = (Closure, Poison, apply_expr, subscript, BOOL)

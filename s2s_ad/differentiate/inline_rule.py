@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from s2s_ad.build.bound_names import names_assigned
 from s2s_ad.build.builder import Builder, Facts, Frame, Restart
 from s2s_ad.build.calls import bind_parameters
 from s2s_ad.build.expressions import evaluate
-from s2s_ad.build.statements import names_assigned, run, run_body
+from s2s_ad.build.statements import run, run_body
 from s2s_ad.build.values import NOTHING, Abs, Known, Num, Tup, known_value
 from s2s_ad.errors import MissingRule, S2SError
 from s2s_ad.frontend.normalise import normalise
@@ -68,6 +69,12 @@ class Inliner:
         _check_options(rule, options, active)
         given = {k: as_value(v) if _is_expr(v) else Known(v) for k, v in options.items()}
         given = {k: v for k, v in given.items() if k in rule.options}
+        for option in ("axis", "axes", "axis1", "axis2"):
+            if isinstance(given.get(option), Num) and known_value(given[option]) is NOTHING:
+                raise MissingRule(
+                    f"cannot differentiate `{name_of(rule.primal)}`: its `{option}` is known only at run time",
+                    f"Make `{option}` a constant of the program.",
+                )
         wanted = [active(e) for e in operands]
         stmts, results = self.run(rule.adjoint, [*values, result, cotangent], given, wanted, rule)
         found: list[tuple[Expr, Abs]] = []
