@@ -9,9 +9,10 @@ import ast
 import copy
 import dataclasses
 import functools
+import itertools
 import operator
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -361,6 +362,20 @@ def _vars(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     return attribute(b, args[0], "__dict__")
 
 
+def _ndindex(args: list[Abs]) -> Abs:
+    sizes = list(args[0].items) if len(args) == 1 and isinstance(args[0], Tup) else args
+    return Iteration("product", tuple(RangeValue(Known(0), s, Known(1)) for s in sizes if isinstance(s, Num | Known)))
+
+
+def _static_selection(b: Builder, args: list[Abs], select: Callable[[int, Any], Iterable[tuple[int, ...]]]) -> Abs:
+    """Combinations of the items of a container of known length."""
+    items = containers.items_of(b, args[0])
+    size = known_value(args[1]) if len(args) > 1 else None
+    if size is NOTHING:
+        raise b.fail("the size of these selections must be known when the program is derived")
+    return Tup(tuple(Tup(tuple(items[k] for k in chosen)) for chosen in select(len(items), size)))
+
+
 def _sum(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     start = args[1] if len(args) > 1 else kwargs.get("start", Known(0))
     value = args[0]
@@ -620,6 +635,16 @@ HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
     functools.partial: _partial,
     functools.reduce: lambda b, args, kwargs: _reduce(b, args),
     id: _id,
+    np.ndindex: lambda b, args, kwargs: _ndindex(args),
+    itertools.product: _iteration("product"),
+    itertools.chain: _iteration("chain"),
+    itertools.pairwise: lambda b, args, kwargs: _static_selection(b, args, lambda n, _: zip(range(n), range(1, n))),
+    itertools.combinations: lambda b, args, kwargs: _static_selection(
+        b, args, lambda n, r: itertools.combinations(range(n), r)
+    ),
+    itertools.permutations: lambda b, args, kwargs: _static_selection(
+        b, args, lambda n, r: itertools.permutations(range(n), r)
+    ),
     dataclasses.replace: _replaced,
     copy.copy: _copied,
     copy.deepcopy: _deeply_copied,

@@ -356,6 +356,18 @@ def _class_of(b: Builder, value: Abs) -> type | None:
 
 
 # -- methods -----------------------------------------------------------------------------------------------------------
+_READING = frozenset({"copy", "items", "keys", "values", "get", "index", "count"})
+
+
+def refuse_captured(b: Builder, site: str, what: str) -> None:
+    """A container that lives outside the function must not be changed: the change would be seen by others, or lost."""
+    if site.startswith("capture") and what not in _READING:
+        raise b.fail(
+            "a list, dict or object that lives outside of the function is changed here",
+            "Pass what is to be changed as an argument, and return it.",
+        )
+
+
 def list_method(
     b: Builder,
     base: ObjectRef,
@@ -365,6 +377,7 @@ def list_method(
     kwargs: Mapping[str, Abs] = MappingProxyType({}),
 ) -> Abs:
     items = obj.items
+    refuse_captured(b, base.site, name)
     match name, args:
         case "append", [value]:
             b.state.heap[base.site] = ListObject((*items, b.container_item(value, b.node, "item")))
@@ -460,7 +473,7 @@ def append(b: Builder, base: Num, value: Abs) -> None:
     b.emit(Append(replace(base.expr, type=list_type), expr, b.line))
     retype(b, base.expr, list_type, origins)
     if varied(value, b.state.heap):
-        from s2s_ad.build.statements import spread
+        from s2s_ad.build.stores import spread
 
         spread(b, base.expr.place.root if base.expr.place is not None else base.expr.name)
 
@@ -500,6 +513,7 @@ def popped(b: Builder, base: Num, item: Type) -> Abs:
 def dict_method(
     b: Builder, base: ObjectRef, obj: DictObject, name: str, args: list[Abs], kwargs: dict[str, Abs]
 ) -> Abs:
+    refuse_captured(b, base.site, name)
     match name:
         case "items" | "keys" | "values":
             if name == "keys":
@@ -538,6 +552,7 @@ def dict_method(
 
 # -- writing into containers -------------------------------------------------------------------------------------------
 def store_item(b: Builder, base: ObjectRef, key: Any, value: Abs) -> None:
+    refuse_captured(b, base.site, "a store")
     obj = b.state.heap[base.site]
     hint = key if isinstance(key, str) and key.isidentifier() else "item"
     value = b.container_item(value, b.node, hint)
@@ -558,6 +573,7 @@ def store_item(b: Builder, base: ObjectRef, key: Any, value: Abs) -> None:
 
 
 def store_attribute(b: Builder, base: ObjectRef, name: str, value: Abs) -> None:
+    refuse_captured(b, base.site, "a store")
     obj = b.state.heap[base.site]
     if not isinstance(obj, Instance):
         raise b.fail(f"`.{name}` of a list or dict cannot be set")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def method_in_place(b: Builder, base: Num, name: str, args: list[Abs], kwargs: dict[str, Abs]) -> Abs | None:
-    from s2s_ad.build.statements import store
+    from s2s_ad.build.stores import store
 
     if not isinstance(base.type, Array):
         return None
@@ -38,7 +38,7 @@ def method_in_place(b: Builder, base: Num, name: str, args: list[Abs], kwargs: d
 
 def call_in_place(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Abs | None:
     """The value of the call, or None if `fn` writes into nothing."""
-    from s2s_ad.build.statements import store
+    from s2s_ad.build.stores import store
 
     owner = getattr(fn, "__self__", None)
     if isinstance(owner, np.ufunc) and fn.__name__ == "at":
@@ -88,7 +88,7 @@ def _shape(b: Builder, value: Abs) -> Abs:
 
 def _with_out(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], out: Abs) -> Abs:
     from s2s_ad.build.calls import call_object
-    from s2s_ad.build.statements import store
+    from s2s_ad.build.stores import store
 
     if isinstance(out, Tup) and len(out.items) == 1:
         out = out.items[0]
@@ -103,7 +103,7 @@ def _with_out(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs], out:
 
 
 def _ufunc_at(b: Builder, ufunc: Any, args: list[Abs]) -> Abs:
-    from s2s_ad.build.statements import store
+    from s2s_ad.build.stores import store
 
     if ufunc not in (np.add, np.subtract):
         raise b.fail(f"`np.{ufunc.__name__}.at` is not understood", "Write it as a loop, or use np.add.at.")
@@ -116,7 +116,7 @@ def _ufunc_at(b: Builder, ufunc: Any, args: list[Abs]) -> Abs:
 
 
 def _fill_diagonal(b: Builder, args: list[Abs]) -> Abs:
-    from s2s_ad.build.statements import store
+    from s2s_ad.build.stores import store
 
     base = _array(b, args[0])
     if not isinstance(base.type, Array) or base.type.ndim != 2 or len(args) > 2:
@@ -133,7 +133,7 @@ def _fill_diagonal(b: Builder, args: list[Abs]) -> Abs:
 
 
 def _put_along_axis(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    from s2s_ad.build.statements import store
+    from s2s_ad.build.stores import store
 
     axis = kwargs.get("axis") or args[3]
     base, indices, value = _array(b, args[0]), args[1], args[2]

@@ -6,6 +6,7 @@ Enters: an iterable's abstract value, what binds the target, what runs the body.
 from __future__ import annotations
 
 import ast
+import itertools
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -93,7 +94,8 @@ def iterate(b: Builder, value: Abs) -> StaticItems | GuardedItems | Counted:
         case Tup(items):
             return StaticItems(items)
         case Known(v) if isinstance(v, str | tuple | list | dict | frozenset):
-            return StaticItems(tuple(Known(item) for item in (sorted(v, key=repr) if isinstance(v, frozenset) else v)))
+            unordered = isinstance(v, frozenset) and not all(isinstance(item, int) for item in v)
+            return StaticItems(tuple(Known(item) for item in (sorted(v, key=repr) if unordered else v)))
         case ObjectRef(site):
             obj = b.state.heap[site]
             if isinstance(obj, ListObject):
@@ -164,7 +166,51 @@ def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Gu
         return Counted(count, from_end)
     if kind == "map":
         return _mapped(b, parts)
+    if kind == "product":
+        return _product(b, [iterate(b, part) for part in parts])
+    if kind == "chain":
+        return StaticItems(tuple(item for part in parts for item in containers.items_of(b, part)))
     raise b.fail(f"`{kind}` cannot be looped over here")
+
+
+def _product(b: Builder, inner: list[StaticItems | GuardedItems | Counted]) -> StaticItems | Counted:
+    """Every combination, the last part running fastest."""
+    known = [len(i.items) if isinstance(i, StaticItems) else known_value(i.count) for i in inner if not isinstance(i, GuardedItems)]
+    if any(isinstance(i, StaticItems) for i in inner) and all(isinstance(n, int) for n in known) and len(known) == len(inner):
+        columns = [
+            i.items if isinstance(i, StaticItems) else [i.item(Num(number(k), known=k)) for k in range(n)]
+            for i, n in zip(inner, known, strict=True)
+            if not isinstance(i, GuardedItems)
+        ]
+        return StaticItems(tuple(Tup(row) for row in itertools.product(*columns)))
+    counted = [i for i in inner if isinstance(i, Counted)]
+    if len(counted) != len(inner):
+        raise b.fail("containers of known and of run-time length are combined here", "Write nested loops.")
+    counts = [i.count if isinstance(i.count, Known) else b.atom(i.count, b.node, "count") for i in counted]
+    total: Abs = Known(1)
+    for count in counts:
+        total = _folded_product(b, total, count)
+
+    def item(k: Num) -> Abs:
+        rest: Abs = k
+        parts: list[Abs] = []
+        for position in reversed(range(len(counted))):
+            digit = rest if position == 0 else apply(b, operator.mod, [rest, counts[position]], {}, "op")
+            if position:
+                rest = apply(b, operator.floordiv, [rest, counts[position]], {}, "op")
+            assert isinstance(digit, Num)
+            parts.append(counted[position].item(digit))
+        return Tup(tuple(parts[::-1]))
+
+    assert isinstance(total, Num | Known)
+    return Counted(total, item)
+
+
+def _folded_product(b: Builder, x: Abs, y: Abs) -> Abs:
+    known = known_value(x), known_value(y)
+    if NOTHING not in known:
+        return Known(known[0] * known[1])
+    return y if known[0] == 1 else apply(b, operator.mul, [x, y], {}, "op")
 
 
 def _mapped(b: Builder, parts: tuple[Abs, ...]) -> StaticItems | GuardedItems | Counted:

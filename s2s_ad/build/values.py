@@ -130,13 +130,20 @@ class OneOf:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """The items of a list of run-time length as arguments of a call, `f(*items)`."""
+
+    items: Num
+
+
+@dataclass(frozen=True)
 class Poison:
     """A name that holds different kinds of thing on different paths; reading it is refused with this reason."""
 
     reason: str
 
 
-Abs = Num | Known | Tup | ObjectRef | Closure | Bound | RangeValue | Iteration | OneOf | Poison
+Abs = Num | Known | Tup | ObjectRef | Closure | Bound | RangeValue | Iteration | OneOf | Spread | Poison
 
 
 @dataclass(frozen=True)
