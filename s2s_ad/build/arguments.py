@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from s2s_ad.build.kinds import kind_of
 from s2s_ad.build.values import Abs, DictObject, Instance, Known, ListObject, Num, ObjectRef, Tup
-from s2s_ad.ir.nodes import Assign, Call, Const, Expr, Index, Place, Ref, Var
+from s2s_ad.ir.nodes import Assign, Call, Const, Expr, If, Index, Place, Raise, Ref, Var
 from s2s_ad.ir.spec import Fields, Items, Leaf, Mapping, Spec, Static
-from s2s_ad.ir.types import INT, OPAQUE, Array, ListOf, TupleOf, Type, Unknown, is_inexact, join
+from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, TupleOf, Type, Unknown, is_inexact, join
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -70,10 +73,13 @@ def _leaf(b: Builder, expr: Expr, type_: Type, site: str) -> Abs:
         b.kinds.setdefault(expr.name, kind_of(type_))
         if written:
             copy = _copied(b, typed, type_)
+            b.arguments_copied.add(expr.name)
             b.emit(Assign((expr.name,), (copy,), b.line, "entry copy"))
         place = Place(expr.name) if written else None
         return Num(Var(expr.name, type_, place), origins=origin, varied=_varied(b, type_))
     name = b.names.fresh(leaf_name(expr))
+    if written:
+        b.arguments_copied.add(name)
     b.types[name] = type_
     b.kinds.setdefault(name, kind_of(type_))
     b.emit(Assign((name,), (_copied(b, typed, type_) if written else typed,), 0, "leaf"))
@@ -85,9 +91,15 @@ def _varied(b: Builder, type_: Type) -> bool:
 
 
 def _copied(b: Builder, expr: Expr, type_: Type) -> Expr:
-    import numpy as np
-
-    return Call(np.copy, (expr,), (), type_, "method:copy")
+    """The function writes into this argument: it gets a copy, of the same layout where a reshape asks for it."""
+    if not b.facts.layout:
+        return Call(np.copy, (expr,), (), type_, "method:copy")
+    flags = Call(getattr, (expr, Const("flags")), (), OPAQUE, "attribute:flags")
+    dense = Call(getattr, (flags, Const("forc")), (), BOOL, "attribute:forc")
+    message = "shared memory: an argument with gaps is written, and reshaped: that would make a copy"
+    error = Raise(Call(ValueError, (Const(message),)))
+    b.emit(If(Call(operator.not_, (dense,), (), BOOL, "op"), (error,), ()))
+    return Call(np.copy, (expr,), (), type_)
 
 
 def _dynamic(b: Builder, expr: Expr, type_: ListOf, site: str) -> Abs:

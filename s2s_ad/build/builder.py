@@ -106,6 +106,7 @@ class Facts:
     sources: dict[Any, Any] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     dynamic: set[str] = field(default_factory=set)
+    layout: bool = False
     static_arguments: set[str] = field(default_factory=set)
     unrolled: set[str] = field(default_factory=set)
     numbers: dict[Any, int] = field(default_factory=dict)
@@ -150,6 +151,7 @@ class Builder:
         self.guards: dict[tuple[int, str], Guard] = {}
         self.types: dict[str, Type] = {}
         self.kinds: dict[str, Any] = {}
+        self.arguments_copied: set[str] = set()
         self.bindings: dict[str, str] = {}  # where each name was last given a value
         self.kind_names: dict[tuple[Any, str, Any], str] = {}
         self.unrolled: tuple[int, ...] = ()
@@ -356,6 +358,10 @@ class Builder:
         place = var.place if isinstance(var, Var) else None
         if place is None or not place.path or place.path[-1].call is None or place.path[-1].call.fn not in LAYOUT_VIEWS:
             return
+        if place.root in self.arguments_copied and not self.facts.layout:
+            self.facts.layout = True  # the copies of arguments must keep their layout
+            self.names.reset()
+            raise Restart
         root = Var(place.root, self.types.get(place.root, var.type))
         shares = Call(np.may_share_memory, (var, root), (), BOOL)
         copied = Call(operator.not_, (shares,), (), BOOL, "op")

@@ -13,7 +13,7 @@ import math
 import operator
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +54,8 @@ from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
 
-_DEEPEST = 40
+_DEEPEST = 200  # activations of one function, one in the other
+_REPEATED = 2  # of them with arguments that look the same when the program is derived: such a recursion never ends here
 _NUMERIC_MODULES = ("numpy", "scipy", "math", "_operator", "operator", "cmath")
 
 
@@ -441,7 +442,8 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
     source = function if isinstance(function, FunctionSource) else function.source
     tree = function.tree
     identity = source.function if isinstance(function, FunctionSource) else id(tree)
-    if b.calls.count(identity) >= _DEEPEST:
+    activation = identity, shown(b, [*args, *kwargs.values()])
+    if b.calls.count(activation) >= _REPEATED or sum(c[0] == identity for c in b.calls) >= _DEEPEST:
         raise b.fail(
             f"`{getattr(tree, 'name', 'lambda')}` calls itself to a depth that is known only at run time",
             "Write the recursion as a loop, or pass its depth as a constant.",
@@ -457,7 +459,7 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
         frame.this_class = _class_around(source.function)
         frame.receiver = args[0] if args else None
     b.frames[key] = frame
-    calls, b.calls = b.calls, (*b.calls, identity)
+    calls, b.calls = b.calls, (*b.calls, activation)
     b.frame = frame
     try:
         for name, value in values.items():
@@ -474,6 +476,45 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
 
 def _kept(b: Builder, result: Abs, key: Any) -> Abs:
     return result
+
+
+def shown(b: Builder, values: Iterable[Abs]) -> tuple[Any, ...]:
+    """What the compiler sees of values: all that decides which way it goes."""
+    return tuple(_shown(b, v, frozenset()) for v in values)
+
+
+def _shown(b: Builder, value: Abs, inside: frozenset[str]) -> Any:
+    match value:
+        case Num(known=known):
+            return _shown_type(value.type), repr(known) if known is not NOTHING else None, value.varied
+        case Known(v):
+            return type(v), repr(v) if isinstance(v, bool | int | float | complex | str) else id(v)
+        case Tup(items, cls):
+            return cls, tuple(_shown(b, v, inside) for v in items)
+        case ObjectRef(site):
+            if site in inside:
+                return site
+            obj = b.state.heap[site]
+            names = obj.keys if isinstance(obj, DictObject) else obj.names if isinstance(obj, Instance) else ()
+            return type(obj), repr(names), tuple(_shown(b, v, inside | {site}) for v in obj.items)
+        case Closure(tree, _, frame):
+            return id(tree), frame
+        case OneOf(_, options):
+            return tuple(_shown(b, v, inside) for v in options)
+    return type(value)
+
+
+def _shown_type(type_: Any) -> Any:
+    match type_:
+        case containers.Array(dtype, dims):
+            return dtype, tuple(d if d in (1, "N") else "?" for d in dims)
+        case containers.Scalar(dtype, weak):
+            return dtype, weak
+        case containers.TupleOf(items):
+            return tuple(_shown_type(t) for t in items)
+        case containers.ListOf(item):
+            return "list", _shown_type(item)
+    return type_
 
 
 def _class_around(function: Any) -> type | None:

@@ -6,7 +6,9 @@ Enters: a `FunctionSource`, the `Spec` of each parameter, the names to different
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,7 @@ from s2s_ad.ir.spec import Spec
 from s2s_ad.ir.types import OPAQUE, Type
 
 _WALKS = 400
+_STACK = 20_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,22 @@ def parameter_names(tree: ast.FunctionDef) -> list[str]:
 
 def build(source: FunctionSource, specs: dict[str, Spec], wrt: tuple[str, ...]) -> Built:
     """Walk the function until nothing new is learnt."""
+    with deep_recursion():
+        return _settled(source, specs, wrt)
+
+
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Functions that are written out in each other need a deep stack, which is Python's own: none of C's."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _STACK))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _settled(source: FunctionSource, specs: dict[str, Spec], wrt: tuple[str, ...]) -> Built:
     facts = Facts()
     tree = normalise(source.tree, source)
     reserved = set(_every_name(source.tree))

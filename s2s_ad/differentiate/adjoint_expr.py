@@ -267,7 +267,8 @@ def _unguarded(expr: Expr) -> Expr:
 def _retyped(g: Expr, operand: Type) -> Expr:
     """A cotangent of an operand that was not broadcast has that operand's dimensions."""
     if isinstance(g.type, Array) and isinstance(operand, Array) and len(g.type.dims) == len(operand.dims):
-        if isinstance(g, Var | Index | Call):
+        whole = all(d == e or str(e) in str(d).split("&") for d, e in zip(g.type.dims, operand.dims, strict=True))
+        if whole and isinstance(g, Var | Index | Call):
             return replace(g, type=Array(g.type.dtype, operand.dims))
     return g
 

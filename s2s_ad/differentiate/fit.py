@@ -33,7 +33,7 @@ def fit(g: Expr, want: Type, like: Expr) -> Expr:
             if len(have) < len(to) and have == to[len(to) - len(have) :]:
                 return g
             axes = sum_axes(to, have)
-            if axes is None:
+            if axes is None or perhaps_smaller(have, to):
                 return Call(unbroadcast, (g, shape_of(like)), (), want)
             gone, kept = axes
             if gone:
@@ -83,6 +83,11 @@ def _kept_type(type_: Any, axes: tuple[int, ...]) -> Type:
 def _gone_type(type_: Any, axes: tuple[int, ...]) -> Type:
     dims = tuple(d for k, d in enumerate(type_.dims) if k not in axes)
     return Array(type_.dtype, dims) if dims else Scalar(type_.dtype, weak=False)
+
+
+def perhaps_smaller(have: tuple[Any, ...], to: tuple[Any, ...]) -> bool:
+    """Whether a size that is not known may be one where the value's is not: the cotangent would stand for a larger one."""
+    return any(str(d).startswith("?") and e == "N" for d, e in zip(have[::-1], to[::-1], strict=False))
 
 
 def is_smaller(g: Type, whole: Type) -> bool:

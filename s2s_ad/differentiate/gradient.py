@@ -174,6 +174,9 @@ def vjp(
         ]
     )
     copies = private_copies(needed, forward, reverse_body, work.types, names)
+    arrays = {p.name for p in built.parameters if isinstance(p.type, Array)} - all_assigned(tuple(forward))
+    record = replace(record, items=tuple(_own_copy(v, arrays) for v in record.items))
+    forward_function = replace(forward_function, result=Display("tuple", (value, record), OPAQUE))
     reverse_function = Function(
         names.fresh(f"{built.name}_reverse"),
         (Parameter("record", OPAQUE), Parameter(bar_name, OPAQUE)),
@@ -182,6 +185,13 @@ def vjp(
         f"The cotangents of {', '.join(wrt)} for a cotangent of {built.name}'s value; the record is left as it is.",
     )
     return Adjoint((reverse_function, forward_function), reverse_function.name, names)
+
+
+def _own_copy(value: Expr, arrays: set[str]) -> Expr:
+    """The caller may change an argument between the two halves: the record has a copy of its own."""
+    if isinstance(value, Var) and value.name in arrays:
+        return Call(np.copy, (value,), (), value.type, "method:copy")
+    return value
 
 
 def _typed(expr: Expr, type_: Type) -> Expr:

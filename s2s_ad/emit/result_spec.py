@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from s2s_ad.build.values import Abs, DictObject, Instance, Known, ListObject, Num, ObjectRef, Tup
+from s2s_ad.build.values import Abs, DictObject, Instance, Known, ListObject, Num, ObjectRef, Tup, is_number
 from s2s_ad.ir.spec import Fields, Items, Leaf, Mapping, Spec, Static
-from s2s_ad.ir.types import ListOf, Opaque, TupleOf
+from s2s_ad.ir.types import ListOf, Opaque, TupleOf, type_of_value
 
 
 def result_spec(value: Abs, builder: Any) -> Spec | None:
     match value:
         case Num():
             return None if isinstance(value.type, ListOf | TupleOf | Opaque) else Leaf(value.type)
+        case Known(v) if is_number(v):
+            return Leaf(type_of_value(v))
         case Known(v):
             return Static(v)
         case Tup(items, cls):
