@@ -27,7 +27,7 @@ from s2s_ad.ir.spec import Spec
 from s2s_ad.ir.types import OPAQUE, Type
 
 _WALKS = 400
-_STACK = 20_000
+_STACK = 10_000
 
 
 @dataclass(frozen=True)
