@@ -1,6 +1,7 @@
 """Writing into arrays and lists in place.
 
-Enters: the target of an assignment or deletion, and abstract values.  Leaves: `Store` statements in the builder's block.
+Enters: the target of an assignment or deletion, and abstract values.  Leaves: `Store` statements in the builder's
+block.
 """
 
 from __future__ import annotations
