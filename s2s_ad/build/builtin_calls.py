@@ -148,7 +148,7 @@ def _len(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
         case Known(v):
             return Known(len(v))
         case RangeValue() | Iteration():
-            from s2s_ad.build.loops import Counted, StaticItems, iterate
+            from s2s_ad.build.iterables import Counted, StaticItems, iterate
 
             found = iterate(b, value)
             if isinstance(found, StaticItems):
@@ -199,7 +199,8 @@ def _convert(cls: type) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
 def _list(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     if not args:
         return containers.make_list(b, b.node, [])
-    from s2s_ad.build.loops import StaticItems, iterate, run_loop
+    from s2s_ad.build.iterables import StaticItems, iterate
+    from s2s_ad.build.loops import run_loop
 
     site = b.site(b.node, "list")
     found = None if _is_filter(args[0]) else iterate(b, args[0])
@@ -385,7 +386,8 @@ def _sum(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
 
 
 def _folded(b: Builder, value: Abs, start: Abs, combine: Callable[[Abs, Abs], Abs], exact: bool = False) -> Abs:
-    from s2s_ad.build.loops import StaticItems, iterate, run_loop
+    from s2s_ad.build.iterables import StaticItems, iterate
+    from s2s_ad.build.loops import run_loop
 
     found = None if _is_filter(value) else iterate(b, value)
     if isinstance(found, StaticItems):
@@ -414,7 +416,7 @@ def _extremum(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
             return apply(b, np.max if fn is max else np.min, args, {})
         items = args
         if len(args) == 1:
-            from s2s_ad.build.loops import StaticItems, iterate
+            from s2s_ad.build.iterables import StaticItems, iterate
 
             found = iterate(b, args[0])
             if not isinstance(found, StaticItems):
@@ -439,7 +441,7 @@ def _item_type(value: Abs) -> Any:
 
 
 def _dynamic_extremum(b: Builder, fn: Any, value: Abs) -> Abs:
-    from s2s_ad.build.loops import Counted, iterate
+    from s2s_ad.build.iterables import Counted, iterate
 
     found = iterate(b, value)
     assert isinstance(found, Counted)
@@ -524,7 +526,7 @@ def _callable(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
 
 
 def _sorted(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    from s2s_ad.build.loops import StaticItems, iterate
+    from s2s_ad.build.iterables import StaticItems, iterate
 
     value, key, reverse = args[0], kwargs.get("key", Known(None)), kwargs.get("reverse", Known(False))
     found = None if _is_filter(value) else iterate(b, value)
@@ -679,7 +681,7 @@ HANDLERS_OF_VALUES = frozenset(
 
 def _reduce(b: Builder, args: list[Abs]) -> Abs:
     from s2s_ad.build.calls import call_value
-    from s2s_ad.build.loops import Counted, iterate
+    from s2s_ad.build.iterables import Counted, iterate
 
     def combine(x: Abs, y: Abs) -> Abs:
         return call_value(b, args[0], [x, y], {})

@@ -107,7 +107,7 @@ def items_of(b: Builder, value: Abs) -> list[Abs]:
         case RangeValue(start, stop, step) if NOTHING not in (ends := [known_value(v) for v in (start, stop, step)]):
             return [Known(k) for k in range(*ends)]
         case Iteration() | RangeValue():
-            from s2s_ad.build.loops import StaticItems, iterate
+            from s2s_ad.build.iterables import StaticItems, iterate
 
             found = iterate(b, value)
             if isinstance(found, StaticItems):
