@@ -46,7 +46,7 @@ from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir import markers
 from s2s_ad.ir.nodes import Call, Const, Effect, If, Method, Raise, Ref, number
-from s2s_ad.ir.types import BOOL, OPAQUE, Array, ListOf, Unknown
+from s2s_ad.ir.types import BOOL, OPAQUE, Array, ListOf, Scalar, TupleOf, Unknown
 from s2s_ad.rules import runtime
 from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
 from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_of, rule_for
@@ -87,9 +87,9 @@ def call(b: Builder, node: ast.Call) -> Abs:
 def _spread(b: Builder, value: Abs, node: ast.AST) -> list[Abs]:
     """`*value` in a call."""
     match value:
-        case Num() if isinstance(value.type, containers.Array | containers.ListOf | Unknown):
+        case Num() if isinstance(value.type, Array | ListOf | Unknown):
             made = value
-            if not isinstance(value.type, containers.ListOf):
+            if not isinstance(value.type, ListOf):
                 put_all = lambda put: run_time_lists.each(b, node, value, put)  # noqa: E731
                 gathered = run_time_lists.gathered(b, node, put_all, "arguments")
                 assert isinstance(gathered, Num)
@@ -506,13 +506,13 @@ def _shown(b: Builder, value: Abs, inside: frozenset[str]) -> Any:
 
 def _shown_type(type_: Any) -> Any:
     match type_:
-        case containers.Array(dtype, dims):
+        case Array(dtype, dims):
             return dtype, tuple(d if d in (1, "N") else "?" for d in dims)
-        case containers.Scalar(dtype, weak):
+        case Scalar(dtype, weak):
             return dtype, weak
-        case containers.TupleOf(items):
+        case TupleOf(items):
             return tuple(_shown_type(t) for t in items)
-        case containers.ListOf(item):
+        case ListOf(item):
             return "list", _shown_type(item)
     return type_
 
