@@ -64,7 +64,7 @@ def spectral_gradient(x, ord):
 
 def sums_gradient(x, ord, rows, columns):
     """The gradient of the largest or smallest sum of absolute values of a row or column; ties share evenly."""
-    sums = np.sum(np.abs(x), axis=rows if abs(ord) == 1 else columns, keepdims=True)
+    sums = np.sum(np.abs(x), axis=rows if ord in (1, -1) else columns, keepdims=True)
     if ord > 0:
         chosen = sums == np.max(sums, axis=(rows, columns), keepdims=True)
     else:

@@ -339,7 +339,7 @@ def sqrtm(A, X, X_bar):
 
 def logm_tangent(A, Y, A_dot):
     n = A.shape[-1]
-    return scipy.linalg.logm(upper_block(A, A_dot))[:n, n:]
+    return scipy.linalg.logm(upper_block(A, A_dot))[..., :n, n:]
 
 
 @adjoint_of(
@@ -348,7 +348,5 @@ def logm_tangent(A, Y, A_dot):
     samples=lambda: [call(spd(3, 3)), call(0.3 * real(3, 3) + 2 * np.eye(3)), call(hpd(3, 3)), call(spd(2, 2))],
 )
 def logm(A, Y, Y_bar):
-    if A.ndim != 2:
-        refuse("scipy.linalg.logm of a stack of matrices", "Take their logarithms one at a time.")
     n = A.shape[-1]
-    return scipy.linalg.logm(upper_block(A.T, Y_bar))[:n, n:]
+    return scipy.linalg.logm(upper_block(A.mT, Y_bar))[..., :n, n:]
