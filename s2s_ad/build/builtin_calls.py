@@ -64,16 +64,16 @@ def lazy_call(b: Builder, fn: Any, node: ast.Call) -> Abs | None:
 
 
 def _binary(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
-    from s2s_ad.build.expressions import binary
+    from s2s_ad.build.operators import binary
 
     return binary(b, op, x, y)
 
 
 def _both(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
-    from s2s_ad.build.expressions import _conjunction
+    from s2s_ad.build.operators import conjunction
 
     y = Num(Call(bool, (b.expr(y),), (), BOOL)) if isinstance(y, Num) and y.type != BOOL else y
-    return _conjunction(b, op, [x, y])
+    return conjunction(b, op, [x, y])
 
 
 def _accumulate(
@@ -451,7 +451,7 @@ def _dynamic_extremum(b: Builder, fn: Any, value: Abs) -> Abs:
 
 def _any_all(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
     def decide(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-        from s2s_ad.build.expressions import _conjunction
+        from s2s_ad.build.operators import conjunction
 
         value = args[0]
         if isinstance(value, Num):
@@ -459,7 +459,7 @@ def _any_all(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
         items = containers.items_of(b, value)
         if not items:
             return Known(fn([]))
-        decided = _conjunction(b, "or" if fn is any else "and", items)
+        decided = conjunction(b, "or" if fn is any else "and", items)
         return (
             decided if len(items) > 1 or isinstance(decided, Known) else Num(Call(bool, (b.expr(decided),), (), BOOL))
         )
@@ -640,7 +640,9 @@ HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
     np.ndindex: lambda b, args, kwargs: _ndindex(args),
     itertools.product: _iteration("product"),
     itertools.chain: _iteration("chain"),
-    itertools.pairwise: lambda b, args, kwargs: _static_selection(b, args, lambda n, _: zip(range(n), range(1, n))),
+    itertools.pairwise: lambda b, args, kwargs: _static_selection(
+        b, args, lambda n, _: zip(range(n - 1), range(1, n), strict=True)
+    ),
     itertools.combinations: lambda b, args, kwargs: _static_selection(
         b, args, lambda n, r: itertools.combinations(range(n), r)
     ),

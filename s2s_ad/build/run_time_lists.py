@@ -63,7 +63,7 @@ def named(b: Builder, value: Abs, node: ast.AST, hint: str, tag: object = "") ->
 
 
 def minus(b: Builder, x: Abs, y: Abs) -> Abs:
-    from s2s_ad.build.expressions import binary
+    from s2s_ad.build.operators import binary
 
     return binary(b, operator.sub, x, y)
 

@@ -15,16 +15,11 @@ from s2s_ad.build.alternatives import choose, choose_to_do
 from s2s_ad.build.attributes import attribute
 from s2s_ad.build.bound_names import names_bound, names_in
 from s2s_ad.build.builder import Unreachable
-from s2s_ad.build.expressions import (
-    BINARY,
-    binary,
-    closure,
-    evaluate,
-    read_name,
-)
+from s2s_ad.build.expressions import closure, evaluate, read_name
 from s2s_ad.build.join import join_states
 from s2s_ad.build.loops import run_loop, run_while
 from s2s_ad.build.numeric import index
+from s2s_ad.build.operators import BINARY, binary
 from s2s_ad.build.stores import store, store_subscript
 from s2s_ad.build.values import (
     NOTHING,

@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from s2s_ad.build import containers
 from s2s_ad.build.alternatives import choose_to_do
-from s2s_ad.build.expressions import (
-    binary,
-    evaluate,
-    items_of_slice,
-    settle,
-)
+from s2s_ad.build.expressions import evaluate, items_of_slice, settle
 from s2s_ad.build.numeric import index
+from s2s_ad.build.operators import binary
 from s2s_ad.build.values import (
     NOTHING,
     Abs,
