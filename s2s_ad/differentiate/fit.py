@@ -34,7 +34,7 @@ def fit(g: Expr, want: Type, like: Expr) -> Expr:
                 return g
             axes = sum_axes(to, have)
             if axes is None or perhaps_smaller(have, to):
-                return Call(unbroadcast, (g, shape_of(like)), (), want)
+                return Call(unbroadcast, (g, shape_of(like)), (), summed_type(g.type, want))
             gone, kept = axes
             if gone:
                 g = total(g, gone, False, _gone_type(g.type, gone))
@@ -42,7 +42,7 @@ def fit(g: Expr, want: Type, like: Expr) -> Expr:
                 g = total(g, kept, True, _kept_type(g.type, kept))
             return g
         case Array(), Unknown():
-            return Call(unbroadcast, (g, shape_of(like)), (), want)
+            return Call(unbroadcast, (g, shape_of(like)), (), summed_type(g.type, want))
         case Unknown(), Array() | Unknown():
             return Call(unbroadcast, (g, shape_of(like)), (), Unknown(want.dtype))
     return g
@@ -85,8 +85,18 @@ def _gone_type(type_: Any, axes: tuple[int, ...]) -> Type:
     return Array(type_.dtype, dims) if dims else Scalar(type_.dtype, weak=False)
 
 
+def summed_type(g: Type, want: Array) -> Type:
+    """The dimensions of the value, the dtype of the cotangent; where that is not known, double precision is the
+    widest."""
+    if isinstance(g, Array):
+        return Array(g.dtype, want.dims)
+    widest = want.dtype in (np.dtype(float), np.dtype(complex))
+    return want if widest else Unknown()
+
+
 def perhaps_smaller(have: tuple[Any, ...], to: tuple[Any, ...]) -> bool:
-    """Whether a size that is not known may be one where the value's is not: the cotangent would stand for a larger one."""
+    """Whether a size that is not known may be one where the value's is not: the cotangent would stand for a larger
+    one."""
     return any(str(d).startswith("?") and e == "N" for d, e in zip(have[::-1], to[::-1], strict=False))
 
 
