@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from s2s_ad.api.binding import Binder, resolved
 from s2s_ad.api.selection import Choice, Selection, choose
-from s2s_ad.build.calls import bind_parameters, inline
+from s2s_ad.build.calls import inline
 from s2s_ad.build.containers import items_of
 from s2s_ad.build.free_names import lift
+from s2s_ad.build.parameters import bind_parameters
 from s2s_ad.build.program import parameter_names
 from s2s_ad.build.signature import spec_of
 from s2s_ad.build.values import (

@@ -15,8 +15,8 @@ from typing import Any
 
 from s2s_ad.build.bound_names import names_assigned
 from s2s_ad.build.builder import Builder, Facts, Frame, Restart
-from s2s_ad.build.calls import bind_parameters
 from s2s_ad.build.expressions import evaluate
+from s2s_ad.build.parameters import bind_parameters
 from s2s_ad.build.statements import run, run_body
 from s2s_ad.build.values import NOTHING, Abs, Known, Num, Tup, known_value
 from s2s_ad.errors import MissingRule, S2SError
