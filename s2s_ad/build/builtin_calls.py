@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2s_ad.build import containers
+from s2s_ad.build import comprehensions, containers
 from s2s_ad.build.numeric import apply
 from s2s_ad.build.values import (
     NOTHING,
@@ -99,7 +99,7 @@ def _accumulate(
 
     if isinstance(start, Known):
         _put(b, key, start)
-    containers.generate(b, node, generator.generators, add)
+    comprehensions.generate(b, node, generator.generators, add)
     return b.state.env.pop(key)
 
 

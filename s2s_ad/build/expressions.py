@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from s2s_ad.build import containers, run_time_lists
+from s2s_ad.build import comprehensions, containers, run_time_lists
 from s2s_ad.build.alternatives import choose
 from s2s_ad.build.attributes import attribute
 from s2s_ad.build.calls import call
@@ -99,7 +99,7 @@ def _evaluate(b: Builder, node: ast.expr) -> Abs:
         case ast.Lambda():
             return closure(b, node)
         case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-            return containers.comprehension(b, node)
+            return comprehensions.comprehension(b, node)
         case ast.JoinedStr():
             return Num(_text(b, node))
         case ast.NamedExpr(ast.Name(name), value):
