@@ -1,6 +1,7 @@
 """How the arguments of a call meet the parameters of a function.
 
-Enters: a function and abstract arguments.  Leaves: the abstract value of each parameter, its default where none is given.
+Enters: a function and abstract arguments.  Leaves: the abstract value of each parameter, its default where none is
+given.
 """
 
 from __future__ import annotations
