@@ -1,6 +1,7 @@
 """Comprehensions: loops that build a list, a dict or a set.
 
-Enters: a comprehension's node, and what is done with each item.  Leaves: the container; the loop is in the builder's block.
+Enters: a comprehension's node, and what is done with each item.  Leaves: the container; the loop is in the builder's
+block.
 """
 
 from __future__ import annotations
