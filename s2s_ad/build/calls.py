@@ -11,13 +11,13 @@ import inspect
 import logging
 import sys
 import types
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from s2s_ad.build import builtin_calls, containers, inplace, run_time_lists
 from s2s_ad.build.alternatives import choose, each_choice
+from s2s_ad.build.fingerprints import shown
 from s2s_ad.build.methods import array_method, object_method
 from s2s_ad.build.numeric import apply, rule_key
 from s2s_ad.build.parameters import _normal, bind_parameters
@@ -44,7 +44,7 @@ from s2s_ad.errors import MissingRule, S2SError, SourceNotFound, UnsupportedSynt
 from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir import markers
 from s2s_ad.ir.nodes import Call, Const, Effect, Method, Ref
-from s2s_ad.ir.types import OPAQUE, Array, ListOf, Scalar, TupleOf, Unknown
+from s2s_ad.ir.types import OPAQUE, Array, ListOf, Unknown
 from s2s_ad.rules import runtime
 from s2s_ad.rules.lookup import is_zero, no_derivative, refuse
 from s2s_ad.rules.registry import composite_for, is_passive, is_static, refusal_of, rule_for
@@ -454,45 +454,6 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
 
 def _kept(b: Builder, result: Abs, key: Any) -> Abs:
     return result
-
-
-def shown(b: Builder, values: Iterable[Abs]) -> tuple[Any, ...]:
-    """What the compiler sees of values: all that decides which way it goes."""
-    return tuple(_shown(b, v, frozenset()) for v in values)
-
-
-def _shown(b: Builder, value: Abs, inside: frozenset[str]) -> Any:
-    match value:
-        case Num(known=known):
-            return _shown_type(value.type), repr(known) if known is not NOTHING else None, value.varied
-        case Known(v):
-            return type(v), repr(v) if isinstance(v, bool | int | float | complex | str) else id(v)
-        case Tup(items, cls):
-            return cls, tuple(_shown(b, v, inside) for v in items)
-        case ObjectRef(site):
-            if site in inside:
-                return site
-            obj = b.state.heap[site]
-            names = obj.keys if isinstance(obj, DictObject) else obj.names if isinstance(obj, Instance) else ()
-            return type(obj), repr(names), tuple(_shown(b, v, inside | {site}) for v in obj.items)
-        case Closure(tree, _, frame):
-            return id(tree), frame
-        case OneOf(_, options):
-            return tuple(_shown(b, v, inside) for v in options)
-    return type(value)
-
-
-def _shown_type(type_: Any) -> Any:
-    match type_:
-        case Array(dtype, dims):
-            return dtype, tuple(d if d in (1, "N") else "?" for d in dims)
-        case Scalar(dtype, weak):
-            return dtype, weak
-        case TupleOf(items):
-            return tuple(_shown_type(t) for t in items)
-        case ListOf(item):
-            return "list", _shown_type(item)
-    return type_
 
 
 def _class_around(function: Any) -> type | None:
