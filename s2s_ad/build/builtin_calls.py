@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import ast
 import copy
-import dataclasses
 import functools
 import itertools
 import operator
-import types
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,11 +18,11 @@ import numpy as np
 
 from s2s_ad.build import comprehensions, containers
 from s2s_ad.build.numeric import apply
+from s2s_ad.build.object_builtins import OBJECT_HANDLERS
 from s2s_ad.build.values import (
     NOTHING,
     Abs,
     Bound,
-    Closure,
     DictObject,
     Instance,
     Iteration,
@@ -38,8 +36,8 @@ from s2s_ad.build.values import (
     known_value,
     varied,
 )
-from s2s_ad.ir.nodes import Assign, Call, Effect, Var, number
-from s2s_ad.ir.types import BOOL, FLOAT, INT, OPAQUE, Array, ListOf, Opaque, Scalar, TupleOf, Unknown
+from s2s_ad.ir.nodes import Call, Effect, number
+from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, Opaque, TupleOf, Unknown
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -260,67 +258,10 @@ def _set(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     return Known(frozenset(values))
 
 
-def _isinstance(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    value, cls = args
-    wanted = known_value(cls)
-    if wanted is NOTHING:
-        return Num(Call(isinstance, tuple(b.expr(a) for a in args), (), BOOL))
-    if isinstance(wanted, types.UnionType):
-        wanted = wanted.__args__
-    actual = class_of(b, value)
-    if actual is None:
-        return Num(Call(isinstance, tuple(b.expr(a) for a in args), (), BOOL))
-    return Known(issubclass(actual, wanted))
-
-
-def class_of(b: Builder, value: Abs) -> type | None:
-    match value:
-        case Known(v):
-            return type(v)
-        case Tup(_, cls):
-            return cls or tuple
-        case ObjectRef(site):
-            obj = b.state.heap[site]
-            return obj.cls if isinstance(obj, Instance) else list if isinstance(obj, ListObject) else dict
-        case Closure():
-            return types.FunctionType
-        case RangeValue():
-            return range
-        case Num():
-            return _class_of_type(value.type)
-    return None
-
-
-def _class_of_type(type_: Any) -> type | None:
-    match type_:
-        case Array():
-            return np.ndarray
-        case Scalar(dtype, weak):
-            return {"b": bool, "i": int, "f": float, "c": complex}.get(dtype.kind) if weak else dtype.type
-        case ListOf():
-            return list
-        case TupleOf():
-            return tuple
-    return None
-
-
 def _print(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     exprs = tuple(b.expr(a) for a in args)
     b.emit(Effect(Call(print, exprs, tuple((k, b.expr(v)) for k, v in kwargs.items()), OPAQUE), b.line))
     return Known(None)
-
-
-def _replaced(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    """dataclasses.replace: made anew, with `__post_init__`."""
-    from s2s_ad.build.calls import construct
-
-    value = args[0]
-    obj = b.state.heap.get(value.site) if isinstance(value, ObjectRef) else None
-    if not isinstance(obj, Instance) or not dataclasses.is_dataclass(obj.cls):
-        raise b.fail("dataclasses.replace takes a dataclass")
-    held = dict(zip(obj.names, obj.items, strict=True))
-    fields = {f.name: held[f.name] for f in dataclasses.fields(obj.cls) if f.init and f.name in held}
-    return construct(b, obj.cls, [], fields | kwargs)
 
 
 def _copied(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
@@ -355,12 +296,6 @@ def _deeply_copied(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
         return _copied(b, [value], {})
 
     return copied(args[0])
-
-
-def _vars(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    from s2s_ad.build.attributes import attribute
-
-    return attribute(b, args[0], "__dict__")
 
 
 def _ndindex(args: list[Abs]) -> Abs:
@@ -467,64 +402,6 @@ def _any_all(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
     return decide
 
 
-def _getattr(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    from s2s_ad.build.attributes import attribute
-    from s2s_ad.errors import S2SError
-
-    name = known_value(args[1])
-    if not isinstance(name, str):
-        raise b.fail("the name of an attribute must be known when the program is derived")
-    try:
-        return attribute(b, args[0], name)
-    except S2SError:
-        if len(args) < 3:
-            raise
-        return args[2]
-
-
-def _hasattr(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    name = known_value(args[1])
-    cls = class_of(b, args[0])
-    if not isinstance(name, str) or cls is None:
-        raise b.fail("hasattr of this is not understood here")
-    if isinstance(args[0], ObjectRef):
-        obj = b.state.heap[args[0].site]
-        if isinstance(obj, Instance) and name in obj.names:
-            return Known(True)
-    if isinstance(args[0], Known):
-        return Known(hasattr(args[0].value, name))
-    return Known(hasattr(cls, name))
-
-
-def _setattr(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    name = known_value(args[1])
-    if not isinstance(name, str) or not isinstance(args[0], ObjectRef):
-        raise b.fail("setattr of this is not understood here")
-    containers.store_attribute(b, args[0], name, args[2])
-    return Known(None)
-
-
-def _type(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    cls = class_of(b, args[0])
-    return Num(Call(type, (b.expr(args[0]),), (), OPAQUE)) if cls is None else Known(cls)
-
-
-def _text(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
-    def make(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-        known = [known_value(a) for a in args]
-        if NOTHING not in known:
-            return Known(fn(*known))
-        active = any(varied(a, b.state.heap) for a in args)
-        return Num(Call(fn, tuple(b.expr(a) for a in args), (), OPAQUE), varied=active)
-
-    return make
-
-
-def _callable(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    value = args[0]
-    return Known(callable(value.value) if isinstance(value, Known) else isinstance(value, Closure | Bound))
-
-
 def _sorted(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     from s2s_ad.build.iterables import StaticItems, iterate
 
@@ -566,20 +443,6 @@ def _sorted_list(b: Builder, value: Abs, key: Abs, reverse: Abs) -> Abs:
     return run_time_lists.sorted_list(b, items, key, reverse, b.node)
 
 
-def _super(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
-    frame = b.frame
-    while frame.this_class is None and frame.parent is not None:
-        frame = b.frames[frame.parent]
-    if len(args) == 2:
-        cls, receiver = known_value(args[0]), args[1]
-    else:
-        cls, receiver = frame.this_class, frame.receiver
-    if not isinstance(cls, type) or receiver is None:
-        fact = "the class that `super()` starts from is not known here"
-        raise b.fail(fact, "Call the base class's method by name, `Base.method(self, ...)`.")
-    return Bound("#super", receiver, (Known(cls),))
-
-
 def _partial(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     return Bound(args[0], None, tuple(args[1:]), tuple(kwargs.items()))
 
@@ -601,6 +464,7 @@ def _id(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
 
 
 HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
+    **OBJECT_HANDLERS,
     range: _range,
     len: _len,
     enumerate: _iteration("enumerate"),
@@ -617,23 +481,13 @@ HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
     dict: _dict,
     set: _set,
     frozenset: _set,
-    isinstance: _isinstance,
     print: _print,
     sum: _sum,
     min: _extremum(min),
     max: _extremum(max),
     any: _any_all(any),
     all: _any_all(all),
-    getattr: _getattr,
-    hasattr: _hasattr,
-    setattr: _setattr,
-    type: _type,
-    str: _text(str),
-    repr: _text(repr),
-    format: _text(format),
-    callable: _callable,
     sorted: _sorted,
-    super: _super,
     functools.partial: _partial,
     functools.reduce: lambda b, args, kwargs: _reduce(b, args),
     id: _id,
@@ -649,10 +503,8 @@ HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
     itertools.permutations: lambda b, args, kwargs: _static_selection(
         b, args, lambda n, r: itertools.permutations(range(n), r)
     ),
-    dataclasses.replace: _replaced,
     copy.copy: _copied,
     copy.deepcopy: _deeply_copied,
-    vars: _vars,
 }
 
 
@@ -701,6 +553,3 @@ def _reduce(b: Builder, args: list[Abs]) -> Abs:
         return _folded(b, rest, first, step, exact=True)
     items = containers.items_of(b, value)
     return functools.reduce(combine, items)
-
-
-_ = (FLOAT, Assign, Var)
