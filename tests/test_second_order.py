@@ -30,8 +30,6 @@ NOT_TWICE = {
 }
 NOT_REVERSED_TWICE = {
     **NOT_TWICE,
-    "for_loops-network_backwards": "a part of a tuple in a list of tuples of tuples",
-    "lists-pop_from_front": "items moved within a list that is recorded",
 }
 STEP = 1e-5
 

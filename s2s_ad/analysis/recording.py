@@ -294,11 +294,14 @@ class Recording:
         if any(v.name in changed for v in variables(value)):
             return None
         loads = [e for e in walk(value) if isinstance(e, Index) and isinstance(e.type, Scalar)]
-        roots = {owner(e) for e in loads} | {v.name for v in variables(value) if isinstance(v.type, ListOf)}
+        roots = {owner(e) for e in loads} | {owner(v) for v in variables(value) if isinstance(v.type, ListOf)}
         written = {
             owner(s.target) for s in all_statements(tuple(n.stmt for n in nodes)) if isinstance(s, Store | Append)
         }
-        written |= {owner(s.source) for s in all_statements(later) if isinstance(s, PopLast)}
+        for s in all_statements(later):
+            match s:
+                case PopLast(source=source) | Effect(Call(Method(), (source, *_))):
+                    written.add(owner(source))
         return None if (roots | {name}) & written else stmt
 
 

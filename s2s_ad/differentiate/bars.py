@@ -14,7 +14,7 @@ import numpy as np
 
 from s2s_ad.build.families import is_elementwise
 from s2s_ad.build.numeric import MAYBE_VIEWS
-from s2s_ad.differentiate.fit import fit, is_smaller, shape_of
+from s2s_ad.differentiate.fit import fit, is_smaller, perhaps_smaller, shape_of
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import (
     Assign,
@@ -32,6 +32,7 @@ from s2s_ad.ir.nodes import (
     number,
 )
 from s2s_ad.ir.types import FLOAT, Array, ListOf, Scalar, TupleOf, Type, Unknown
+from s2s_ad.rules.runtime import unbroadcast
 from s2s_ad.simplify.algebra import simplify
 
 _FRESH: set[Any] = {
@@ -152,6 +153,9 @@ class Bars:
             self.set(key, zeros(key, type_), owned=True)
         elif is_smaller(bar.type, type_) or (isinstance(type_, Unknown) and isinstance(bar.type, Scalar)):
             self.spread(key, bar)
+        elif isinstance(bar.type, Array) and isinstance(type_, Array) and perhaps_smaller(bar.type.dims, type_.dims):
+            whole = Call(unbroadcast, (bar.var, shape_of(Var(key, type_))), (), Array(bar.type.dtype, type_.dims))
+            self.set(key, whole, owned=False)
 
     # -- adding -----------------------------------------------------------------------------------------------------
     def add(self, key: str, path: tuple[Step, ...], g: Expr, like: Expr) -> None:
@@ -159,6 +163,8 @@ class Bars:
         g = simplify(g)
         if isinstance(self.types.get(key), ListOf):
             self._add_to_list(key, path, g, like)
+        elif isinstance(self.types.get(key), TupleOf):
+            self._add_to_tuple(key, path, g)
         elif not path:
             self._add_whole(key, g)
         else:
@@ -246,6 +252,23 @@ class Bars:
                 return
         assert isinstance(target, Index)
         self.emit(Store(target, Call(operator.add, (target, g), (), target.type, "op")))
+
+    def _add_to_tuple(self, key: str, path: tuple[Step, ...], g: Expr) -> None:
+        """A tuple's cotangent is a tuple, which is made anew."""
+        bar = self.state.get(key)
+        if not path:
+            self.set(key, g if bar is None else _sum_of_lists(bar.var, g), owned=False)
+            return
+        if bar is None:
+            self.set(key, zeros(key, self.types[key]), owned=True)
+        elif not bar.owned:
+            from s2s_ad.rules.runtime import private
+
+            copied = Call(private, (bar.var,), (), TupleOf((bar.type,)))
+            self.set(key, Index(copied, (number(0),), bar.type), owned=True)
+        made = self._rebuilt(self.state[key].var, path, g)
+        if made is not None:
+            self.set(key, made, owned=True)
 
     def _rebuild(self, target: Index, path: tuple[Step, ...], g: Expr) -> None:
         """Add to one part of a tuple that is an item of a list."""

@@ -39,12 +39,16 @@ def add_lists(a: Any, b: Any) -> Any:
 
 
 def private(*values: Any) -> tuple[Any, ...]:
-    """Copies of the values, whose arrays share memory with one another as the originals do."""
+    """Copies of the values, whose arrays and lists share memory with one another as the originals do."""
     owners: dict[int, Any] = {}
 
     def copied(value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            return type(value)(map(copied, value))
+        if isinstance(value, tuple):
+            return tuple(map(copied, value))
+        if isinstance(value, list):
+            if id(value) not in owners:
+                owners[id(value)] = [*map(copied, value)]
+            return owners[id(value)]
         if not isinstance(value, np.ndarray):
             return value
         owner = value
