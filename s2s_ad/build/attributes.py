@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _ARRAY_ATTRIBUTES: dict[str, Any] = {"T": np.transpose, "real": np.real, "imag": np.imag, "mT": np.matrix_transpose}
 _LIST_METHODS = frozenset(
-    {"append", "pop", "extend", "insert", "reverse", "clear", "copy", "index", "count", "sort", "remove"}
+    {"append", "pop", "extend", "insert", "reverse", "clear", "copy", "index", "count", "sort", "remove", "popleft", "appendleft"}
 )
 
 

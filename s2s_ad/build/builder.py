@@ -133,6 +133,10 @@ class Guard:
     expected: Any
 
 
+# Builtins that emitted code uses: a local name of the author's must not hide them.
+_EMITTED = frozenset({"range", "len", "reversed", "list", "float", "int", "max", "min", "print", "slice", "np"})
+
+
 class Builder:
     def __init__(self, source: FunctionSource, facts: Facts, names: Names) -> None:
         self.source = source
@@ -152,6 +156,7 @@ class Builder:
         self.types: dict[str, Type] = {}
         self.kinds: dict[str, Any] = {}
         self.arguments_copied: set[str] = set()
+        self.parameters: frozenset[str] = frozenset()
         self.bindings: dict[str, str] = {}  # where each name was last given a value
         self.kind_names: dict[tuple[Any, str, Any], str] = {}
         self.unrolled: tuple[int, ...] = ()
@@ -247,7 +252,8 @@ class Builder:
         """The IR name of an author's name."""
         key = (frame, name)
         if key not in self.local_names:
-            self.local_names[key] = self.names.fresh(name) if frame != () else self.names.take(name)
+            own = frame == () and (name not in _EMITTED or name in self.parameters)
+            self.local_names[key] = self.names.take(name) if own else self.names.fresh(f"{name}_" if frame == () else name)
         return self.local_names[key]
 
     # -- values as expressions -------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2s_ad.build import comprehensions, containers
+from s2s_ad.build.collection_builtins import COLLECTION_HANDLERS
 from s2s_ad.build.numeric import apply
 from s2s_ad.build.object_builtins import OBJECT_HANDLERS
 from s2s_ad.build.values import (
@@ -346,7 +347,9 @@ def _folded(b: Builder, value: Abs, start: Abs, combine: Callable[[Abs, Abs], Ab
 def _extremum(fn: Any) -> Callable[[Builder, list[Abs], dict[str, Abs]], Abs]:
     def extremum(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
         if kwargs:
-            raise b.fail(f"`{fn.__name__}` with keywords is not understood here", "Write a loop.")
+            from s2s_ad.build.collection_builtins import extremum_by
+
+            return extremum_by(b, fn, args, kwargs)
         if len(args) == 1 and isinstance(args[0], Num) and isinstance(args[0].type, Array):
             return apply(b, np.max if fn is max else np.min, args, {})
         items = args
@@ -465,6 +468,7 @@ def _id(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
 
 HANDLERS: dict[Any, Callable[[Builder, list[Abs], dict[str, Abs]], Abs]] = {
     **OBJECT_HANDLERS,
+    **COLLECTION_HANDLERS,
     range: _range,
     len: _len,
     enumerate: _iteration("enumerate"),

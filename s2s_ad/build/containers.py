@@ -48,9 +48,24 @@ def truth(b: Builder, value: Abs) -> bool | None:
             return bool(items)
         case ObjectRef(site):
             obj = b.state.heap[site]
-            return bool(obj.items) if isinstance(obj, ListObject | DictObject) else True
+            if isinstance(obj, Instance):
+                return None if hasattr(obj.cls, "__bool__") or hasattr(obj.cls, "__len__") else True
+            return bool(obj.items)
         case Closure() | Bound():
             return True
+    return None
+
+
+def truth_method(b: Builder, value: Abs) -> Abs | None:
+    """What `bool(value)` asks an object of a user's class."""
+    from s2s_ad.build.calls import call_method
+
+    obj = b.state.heap.get(value.site) if isinstance(value, ObjectRef) else None
+    if not isinstance(obj, Instance):
+        return None
+    for name in ("__bool__", "__len__"):
+        if hasattr(obj.cls, name):
+            return call_method(b, value, name, [], {})
     return None
 
 
@@ -237,6 +252,11 @@ def static_subscript(b: Builder, base: Abs, slice_: ast.expr, evaluate: Callable
     if key is NOTHING:
         return None
     if isinstance(obj, DictObject):
+        if key not in obj.keys and obj.default is not None:
+            from s2s_ad.build.calls import call_value
+
+            store_item(b, base, key, call_value(b, obj.default, [], {}))  # type: ignore[arg-type]
+            return b.state.heap[base.site].items[-1]  # type: ignore[union-attr]
         if key not in obj.keys:
             raise b.certain(
                 KeyError, f"the dict has no key {key!r} here", "Its keys are " + ", ".join(map(repr, obj.keys)) + "."
@@ -347,6 +367,62 @@ def operator_method(b: Builder, op: Any, x: Abs, y: Abs) -> Abs | None:
     return None
 
 
+_REFLECTED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
+
+
+def comparison_method(b: Builder, op: Any, x: Abs, y: Abs) -> Abs | None:
+    """`x < y` and the like, where a user's class says what they mean."""
+    from s2s_ad.build.calls import call_method
+
+    name = op.__name__.strip("_")
+    for one, other, method in ((x, y, name), (y, x, _REFLECTED[name])):
+        cls = _class_of(b, one)
+        if cls is None or not isinstance(one, ObjectRef):
+            continue
+        found = next((vars(c)[f"__{method}__"] for c in cls.__mro__ if f"__{method}__" in vars(c)), None)
+        if found is None or found is vars(object).get(f"__{method}__"):
+            continue
+        if "__create_fn__" in getattr(found, "__qualname__", "") or dataclass_comparison(cls, found):
+            return _fields_compared(b, op, x, y)
+        return call_method(b, one, f"__{method}__", [other], {})
+    if name in ("eq", "ne") and isinstance(x, ObjectRef) and _class_of(b, x) is not None:
+        if name == "ne":
+            return _negated(b, comparison_method(b, operator.eq, x, y))
+        return Known(isinstance(y, ObjectRef) and x.site == y.site)
+    return None
+
+
+def dataclass_comparison(cls: type, found: Any) -> bool:
+    """Whether a comparison was written by `@dataclass`."""
+    import dataclasses
+
+    code = getattr(found, "__code__", None)
+    return dataclasses.is_dataclass(cls) and code is not None and code.co_filename == "<string>"
+
+
+def _negated(b: Builder, value: Abs | None) -> Abs | None:
+    from s2s_ad.build.operators import unary
+
+    return None if value is None else unary(b, operator.not_, value)
+
+
+def _fields_compared(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
+    import dataclasses
+
+    from s2s_ad.build.operators import COMPARE, compare
+
+    objects = [b.state.heap[v.site] if isinstance(v, ObjectRef) else None for v in (x, y)]
+    parts: list[Abs] = []
+    for obj in objects:
+        if not isinstance(obj, Instance) or obj.cls is not getattr(objects[0], "cls", None):
+            return Known(op is operator.ne)
+        fields = [f.name for f in dataclasses.fields(obj.cls) if f.compare]
+        held = dict(zip(obj.names, obj.items, strict=True))
+        parts.append(Tup(tuple(held[name] for name in fields)))
+    node = next(kind for kind, fn in COMPARE.items() if fn is op)
+    return compare(b, node(), parts[0], parts[1])
+
+
 def _class_of(b: Builder, value: Abs) -> type | None:
     if isinstance(value, ObjectRef):
         obj = b.state.heap[value.site]
@@ -406,6 +482,10 @@ def list_method(
             b.state.heap[base.site] = ListObject(items[::-1])
         case "clear", []:
             b.state.heap[base.site] = ListObject(())
+        case "popleft", []:
+            return list_method(b, base, obj, "pop", [Known(0)])
+        case "appendleft", [value]:
+            return list_method(b, base, obj, "insert", [Known(0), value])
         case "copy", []:
             return make_list(b, b.node, list(items))
         case (("index" | "count" | "remove"), [value]):
@@ -528,10 +608,12 @@ def dict_method(
             found = obj.items[obj.keys.index(key)] if key in obj.keys else fallback
             if name == "pop":
                 pairs = [(k, v) for k, v in zip(obj.keys, obj.items, strict=True) if k != key]
-                b.state.heap[base.site] = DictObject(tuple(k for k, _ in pairs), tuple(v for _, v in pairs))
+                b.state.heap[base.site] = replace(
+                    obj, keys=tuple(k for k, _ in pairs), items=tuple(v for _, v in pairs)
+                )
             if name == "setdefault" and key not in obj.keys:
                 found = b.container_item(found, b.node, "item")
-                b.state.heap[base.site] = DictObject((*obj.keys, key), (*obj.items, found))
+                b.state.heap[base.site] = replace(obj, keys=(*obj.keys, key), items=(*obj.items, found))
             return found
         case "copy":
             site = b.site(b.node, "dict")
@@ -544,7 +626,7 @@ def dict_method(
                     raise b.fail("only a dict of known keys can be merged here")
                 pairs_.update(zip(other.keys, other.items, strict=True))
             pairs_.update({k: b.container_item(v, b.node, k) for k, v in kwargs.items()})
-            b.state.heap[base.site] = DictObject(tuple(pairs_), tuple(pairs_.values()))
+            b.state.heap[base.site] = replace(obj, keys=tuple(pairs_), items=tuple(pairs_.values()))
             return Known(None)
     raise b.fail(f"`dict.{name}` is not understood here")
 
@@ -559,9 +641,9 @@ def store_item(b: Builder, base: ObjectRef, key: Any, value: Abs) -> None:
         case DictObject(keys, items):
             if key in keys:
                 at = keys.index(key)
-                b.state.heap[base.site] = DictObject(keys, (*items[:at], value, *items[at + 1 :]))
+                b.state.heap[base.site] = replace(obj, items=(*items[:at], value, *items[at + 1 :]))
             else:
-                b.state.heap[base.site] = DictObject((*keys, key), (*items, value))
+                b.state.heap[base.site] = replace(obj, keys=(*keys, key), items=(*items, value))
         case ListObject(items):
             if not isinstance(key, int) or not -len(items) <= key < len(items):
                 raise b.certain(IndexError, f"list index {key!r} is out of range: there are {len(items)} items")

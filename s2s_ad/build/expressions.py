@@ -368,12 +368,18 @@ def _text(b: Builder, node: ast.JoinedStr) -> Text:
             case ast.FormattedValue(inner, conversion, spec):
                 form = ""
                 if isinstance(spec, ast.JoinedStr):
-                    if not all(isinstance(v, ast.Constant) for v in spec.values):
-                        raise b.fail("a computed format is not understood", "Write the format as a constant.")
-                    form = "".join(str(v.value) for v in spec.values if isinstance(v, ast.Constant))
+                    form = "".join(_format_part(b, v) for v in spec.values)
                 flag = "" if conversion == -1 else chr(conversion)
                 parts.append((b.expr(evaluate(b, inner)), flag, form))
     return Text(tuple(parts))
+
+
+def _format_part(b: Builder, node: ast.expr) -> str:
+    """A part of a format, `.{digits}f`: known when the program is derived."""
+    value = known_value(evaluate(b, node.value if isinstance(node, ast.FormattedValue) else node))
+    if value is NOTHING:
+        raise b.fail("a format that is known only at run time is not understood", "Write the format as a constant.", node)
+    return str(value)
 
 
 def closure(b: Builder, node: ast.Lambda | ast.FunctionDef) -> Closure:

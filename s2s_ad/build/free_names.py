@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
 
 
+_SMALL = 8  # integers up to this one are axes, ranks and the like: part of the program, derived again when they change
+
+
 def free_name(b: Builder, source: FunctionSource, name: str) -> Abs:
     try:
         value = resolve(source, name)
@@ -43,7 +46,7 @@ def lift(b: Builder, value: Any, read: Callable[[], Any], name: str, key: tuple[
         return b.captured[key]
     if b.in_rule and (is_number(value) or isinstance(value, tuple)):
         return Known(value)
-    if _is_code(value):
+    if _is_code(value) or (type(value) is int and abs(value) <= _SMALL):
         if key is not None:
             b.guards[key] = Guard(read, value)
         return Known(value)

@@ -377,7 +377,7 @@ class Joiner:
                     self._make_dynamic(site)
                 self.out.heap[site] = ListObject(self._items(xs, ys, "item"))
             case DictObject(kx, xs), DictObject(ky, ys) if kx == ky:
-                self.out.heap[site] = DictObject(kx, self._items(xs, ys, "item", kx))
+                self.out.heap[site] = replace(a, items=self._items(xs, ys, "item", kx))
             case Instance(cls, nx, xs, frozen), Instance(_, ny, ys) if nx == ny:
                 self.out.heap[site] = Instance(cls, nx, self._items(xs, ys, "field", nx), frozen)
             case _:

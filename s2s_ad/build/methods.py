@@ -70,6 +70,14 @@ def array_method(b: Builder, base: Num, name: str, args: list[Abs], kwargs: dict
         return written
     if isinstance(base.type, Scalar) and name in ("item", "__float__"):
         return apply(b, float, [base], {}) if base.type.dtype.kind == "f" else base
+    if name == "astype" and isinstance(base.type, Array) and known_value(kwargs.get("copy", Known(True))) is False:
+        wanted = known_value(args[0]) if args else None
+        try:
+            same = np.dtype(wanted) == base.type.dtype
+        except TypeError:
+            same = False
+        if same:
+            return base  # the same array, not a copy of it
     if name == "reshape":
         shape = args[0] if len(args) == 1 else Tup(tuple(args))
         return _call(b, np.reshape, [base, shape], kwargs, "method:reshape")

@@ -163,7 +163,11 @@ def infer(b: Builder, fn: Any, args: list[Abs], kwargs: dict[str, Abs]) -> Type:
     type_ = result_type(fn, operands, {k: operand(b, v) for k, v in kwargs.items()}, hint)
     if type_ is not None:
         return type_
-    return Unknown() if any(isinstance(o, Array | Unknown | Scalar) for o in operands) else OPAQUE
+    return Unknown() if any(map(_is_number, operands)) else OPAQUE
+
+
+def _is_number(o: Any) -> bool:
+    return any(map(_is_number, o)) if isinstance(o, tuple) else isinstance(o, Array | Unknown | Scalar)
 
 
 def style_is_operator(fn: Any) -> bool:

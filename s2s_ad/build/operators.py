@@ -100,6 +100,9 @@ def unary(b: Builder, op: Any, x: Abs) -> Abs:
         return choose(b, x, lambda v: unary(b, op, v))
     known = known_value(x)
     if op is operator.not_:
+        asked = containers.truth_method(b, x)
+        if asked is not None:
+            return unary(b, op, asked)
         if known is not NOTHING:
             return Known(not known)
         size = containers.truth(b, x)
@@ -108,6 +111,10 @@ def unary(b: Builder, op: Any, x: Abs) -> Abs:
         return Num(apply_expr(b, op, x))
     if known is not NOTHING and isinstance(x, Known):
         return Known(op(known))
+    if isinstance(x, ObjectRef):
+        from s2s_ad.build.calls import call_method
+
+        return call_method(b, x, f"__{op.__name__.strip('_')}__", [], {})
     value = apply(b, op, [x], {}, style="op")
     return replace(value, known=op(known)) if known is not NOTHING and isinstance(value, Num) else value
 
@@ -134,6 +141,10 @@ def compare(b: Builder, op: ast.cmpop, x: Abs, y: Abs) -> Abs:
         parts = (b.expr(y), b.expr(x))
         inside = Call(operator.contains, parts, (), BOOL, "op")
         return Num(inside if isinstance(op, ast.In) else Call(operator.not_, (inside,), (), BOOL, "op"))
+    if not isinstance(op, ast.Is | ast.IsNot):
+        meant = containers.comparison_method(b, COMPARE[type(op)], x, y)
+        if meant is not None:
+            return meant
     if isinstance(op, ast.Is | ast.IsNot):
         same = containers.identical(b, x, y)
         if same is not None:

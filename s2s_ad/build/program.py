@@ -110,6 +110,7 @@ def _every_name(tree: ast.AST) -> Iterator[str]:
 
 def _walk(b: Builder, tree: ast.FunctionDef, specs: dict[str, Spec], wrt: tuple[str, ...]) -> Built:
     assigned, nonlocals = names_assigned(tree)
+    b.parameters = frozenset(parameter_names(b.source.tree))
     b.frame = Frame((), b.source, None, assigned, nonlocals)
     b.frames[()] = b.frame
     arguments: dict[str, Abs] = {}

@@ -180,18 +180,7 @@ def sorted_range(b: Builder, whole: RangeValue, key: Abs, reverse: Abs, node: as
 
 def order_of(b: Builder, items: Num, key: Abs, reverse: Abs, node: ast.AST) -> Num:
     """The positions of the items in their order, as Python's stable sort has it."""
-    keys = items
-    if not (isinstance(key, Known) and key.value is None):
-        from s2s_ad.build.calls import call_value
-
-        rank = _Numbered(node, 8)
-        made = gathered(b, rank, lambda put: each(b, rank, items, lambda v: put(call_value(b, key, [v], {}))), "keys")
-        keys = named(b, made, node, "keys")
-    return _order_by(b, Call(range, (length(items).expr,), (), OPAQUE), keys, reverse, node)
-
-
-def _order_by(b: Builder, whole: Expr, keys: Num, reverse: Abs, node: ast.AST) -> Num:
-    """`sorted(range(n), key=keys.__getitem__)`."""
+    keys = items if isinstance(key, Known) and key.value is None else keys_of(b, items, key, node)
     options: list[tuple[str, Expr]] = [
         ("key", Call(getattr, (keys.expr, Const("__getitem__")), (), OPAQUE, "attribute:__getitem__"))
     ]
@@ -199,6 +188,15 @@ def _order_by(b: Builder, whole: Expr, keys: Num, reverse: Abs, node: ast.AST) -
         options.append(("reverse", b.expr(reverse)))
     expr = Call(sorted, (whole,), tuple(options), ListOf(INT))
     return b.bind(b.temp(node, "order"), Num(expr, origins=frozenset({b.site(node, "order")})))
+
+
+def keys_of(b: Builder, items: Num, key: Abs, node: ast.AST) -> Num:
+    """The list of `key(item)`."""
+    from s2s_ad.build.calls import call_value
+
+    rank = _Numbered(node, 8)
+    made = gathered(b, rank, lambda put: each(b, rank, items, lambda v: put(call_value(b, key, [v], {}))), "keys")
+    return named(b, made, node, "keys")
 
 
 # -- methods -----------------------------------------------------------------------------------------------------------
@@ -213,6 +211,10 @@ def method(b: Builder, base: Num, name: str, args: list[Abs], kwargs: dict[str, 
                 f"`{name}` on a list inside a list is not understood here", "Give the inner list a name first."
             )
         _refuse_frozen(b, base)
+    if name == "popleft":
+        name, args = "pop", [Known(0)]
+    elif name == "appendleft":
+        name, args = "insert", [Known(0), *args]
     match name, args:
         case "__getitem__", [k] if not isinstance(k, Tup | ObjectRef):
             return index(b, base, [k], True)
@@ -249,7 +251,7 @@ def method(b: Builder, base: Num, name: str, args: list[Abs], kwargs: dict[str, 
     return Known(None)
 
 
-_WRITING = ("append", "extend", "pop", "insert", "reverse", "clear", "sort", "remove")
+_WRITING = ("append", "extend", "pop", "insert", "reverse", "clear", "sort", "remove", "popleft", "appendleft")
 
 
 def _refuse_frozen(b: Builder, base: Num) -> None:

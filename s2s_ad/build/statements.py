@@ -425,6 +425,8 @@ def conditional(b: Builder, node: ast.AST, test: Abs, then: Callable[[], Any], o
     """`if test: then() else: orelse()`; True if both sides end by raising."""
     if isinstance(test, OneOf):
         test = choose(b, test, lambda v: as_test(b, v))
+    asked = containers.truth_method(b, test)
+    test = test if asked is None else asked
     known = known_value(test)
     truth = bool(known) if known is not NOTHING else containers.truth(b, test)
     if truth is not None:

@@ -155,6 +155,7 @@ class ListObject:
 class DictObject:
     keys: tuple[Any, ...]
     items: tuple[Abs, ...]
+    default: Abs | None = None
 
 
 @dataclass(frozen=True)

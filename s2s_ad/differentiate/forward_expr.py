@@ -159,6 +159,8 @@ class ExpressionTangent:
     def linear(self, expr: Call) -> Abs:
         kwargs = tuple((k, self.spread_operand(v)) for k, v in expr.kwargs if k != "initial")
         if not expr.args or not self.is_active(expr.args[0]):
+            if any(self.is_active(a) for a in expr.args[1:]):
+                raise _missing(expr)
             return Num(replace(expr, kwargs=kwargs))
         if any(self.is_active(a) for a in expr.args[1:]):
             raise _missing(expr)

@@ -25,7 +25,7 @@ from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import Call, Const, Display, Expr, Index, Ref, Stmt
 from s2s_ad.ir.types import INT, TupleOf
-from s2s_ad.rules.registry import Rule, name_of, unhandled_options
+from s2s_ad.rules.registry import Rule, unhandled_options
 
 _WALKS = 20
 _SOURCES: dict[Any, tuple[FunctionSource, ast.FunctionDef]] = {}
@@ -69,12 +69,6 @@ class Inliner:
         _check_options(rule, options, active)
         given = {k: as_value(v) if _is_expr(v) else Known(v) for k, v in options.items()}
         given = {k: v for k, v in given.items() if k in rule.options}
-        for option in ("axis", "axes", "axis1", "axis2"):
-            if isinstance(given.get(option), Num) and known_value(given[option]) is NOTHING:
-                raise MissingRule(
-                    f"cannot differentiate `{name_of(rule.primal)}`: its `{option}` is known only at run time",
-                    f"Make `{option}` a constant of the program.",
-                )
         wanted = [active(e) for e in operands]
         stmts, results = self.run(rule.adjoint, [*values, result, cotangent], given, wanted, rule)
         found: list[tuple[Expr, Abs]] = []
