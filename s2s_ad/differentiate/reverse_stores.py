@@ -1,7 +1,7 @@
 """The adjoints of stores and of what is done to lists.
 
-Enters: a statement that writes in place, the cotangents so far.  Leaves: statements that move the cotangents of what was
-written to what was stored.
+Enters: a statement that writes in place, the cotangents so far.  Leaves: statements that move the cotangents of what
+was written to what was stored.
 """
 
 from __future__ import annotations
