@@ -1,7 +1,7 @@
 """The adjoints of branches and loops.
 
-Enters: an `If`, `For` or `While`, the cotangents after it.  Leaves: its node, and the cotangents before it. What a loop carries
-is found by reversing its body until nothing more is added.
+Enters: an `If`, `For` or `While`, the cotangents after it.  Leaves: its node, and the cotangents before it. What a loop
+carries is found by reversing its body until nothing more is added.
 """
 
 from __future__ import annotations
