@@ -19,6 +19,7 @@ from s2s_ad.build.values import (
     Abs,
     Known,
     Num,
+    ObjectRef,
     OneOf,
     Tup,
     is_number,

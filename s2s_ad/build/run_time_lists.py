@@ -181,6 +181,11 @@ def sorted_range(b: Builder, whole: RangeValue, key: Abs, reverse: Abs, node: as
 def order_of(b: Builder, items: Num, key: Abs, reverse: Abs, node: ast.AST) -> Num:
     """The positions of the items in their order, as Python's stable sort has it."""
     keys = items if isinstance(key, Known) and key.value is None else keys_of(b, items, key, node)
+    whole = Call(range, (length(items).expr,), (), OPAQUE)
+    return _order_by(b, whole, keys, reverse, node)
+
+
+def _order_by(b: Builder, whole: Expr, keys: Num, reverse: Abs, node: ast.AST) -> Num:
     options: list[tuple[str, Expr]] = [
         ("key", Call(getattr, (keys.expr, Const("__getitem__")), (), OPAQUE, "attribute:__getitem__"))
     ]
