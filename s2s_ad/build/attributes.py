@@ -36,7 +36,21 @@ if TYPE_CHECKING:
 
 _ARRAY_ATTRIBUTES: dict[str, Any] = {"T": np.transpose, "real": np.real, "imag": np.imag, "mT": np.matrix_transpose}
 _LIST_METHODS = frozenset(
-    {"append", "pop", "extend", "insert", "reverse", "clear", "copy", "index", "count", "sort", "remove", "popleft", "appendleft"}
+    {
+        "append",
+        "pop",
+        "extend",
+        "insert",
+        "reverse",
+        "clear",
+        "copy",
+        "index",
+        "count",
+        "sort",
+        "remove",
+        "popleft",
+        "appendleft",
+    }
 )
 
 
@@ -93,6 +107,8 @@ def _of_object(b: Builder, value: Any, attr: str) -> Abs:
 
     if isinstance(value, str | bytes):
         return Bound(attr, Known(value))
+    if isinstance(value, frozenset) and attr in ("add", "remove", "discard", "pop", "clear", "update"):
+        raise b.fail("a set that is changed is not understood", "Make it in one expression, or use a list.")
     if isinstance(value, bool | int | float | complex):
         if attr in ("real", "imag"):
             return Known(getattr(value, attr))
