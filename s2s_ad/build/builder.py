@@ -253,7 +253,9 @@ class Builder:
         key = (frame, name)
         if key not in self.local_names:
             own = frame == () and (name not in _EMITTED or name in self.parameters)
-            self.local_names[key] = self.names.take(name) if own else self.names.fresh(f"{name}_" if frame == () else name)
+            self.local_names[key] = (
+                self.names.take(name) if own else self.names.fresh(f"{name}_" if frame == () else name)
+            )
         return self.local_names[key]
 
     # -- values as expressions -------------------------------------------------------------------------------------
