@@ -378,7 +378,9 @@ def _format_part(b: Builder, node: ast.expr) -> str:
     """A part of a format, `.{digits}f`: known when the program is derived."""
     value = known_value(evaluate(b, node.value if isinstance(node, ast.FormattedValue) else node))
     if value is NOTHING:
-        raise b.fail("a format that is known only at run time is not understood", "Write the format as a constant.", node)
+        raise b.fail(
+            "a format that is known only at run time is not understood", "Write the format as a constant.", node
+        )
     return str(value)
 
 
