@@ -25,7 +25,7 @@ from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import Call, Const, Display, Expr, Index, Ref, Stmt
 from s2s_ad.ir.types import INT, TupleOf
-from s2s_ad.rules.registry import Rule, unhandled_options
+from s2s_ad.rules.registry import Rule, name_of, unhandled_options
 
 _WALKS = 20
 _SOURCES: dict[Any, tuple[FunctionSource, ast.FunctionDef]] = {}

@@ -6,8 +6,11 @@ carries is found by reversing its body until nothing more is added.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from s2s_ad.analysis.activity import owner
 from s2s_ad.analysis.adjoint_nodes import Node
+from s2s_ad.analysis.memory import memory_groups
 from s2s_ad.differentiate.adjoint_expr import access
 from s2s_ad.differentiate.bars import Bar, zero_type, zeros
 from s2s_ad.differentiate.fit import is_smaller, spread_out
@@ -135,14 +138,16 @@ class Loops(Stores):
             key = self._list_key(stmt)
             node.before.append(Assign((self.bars.name(key),), (Display("list", (), stmt.iter.items.type),)))
         untouched = {k: b for k, b in entry.items() if k not in touched}
-        self.bars.state = {
-            k: Bar(b.name, Unknown() if k in renewed else b.type, k not in shared and k not in renewed)
+        head = {
+            k: Bar(b.name, Unknown() if k in renewed else b.type, b.owned and k not in shared and k not in renewed)
             if k in touched
             else b
             for k, b in self.bars.state.items()
         }
+        self.bars.state = dict(head)
         self.body(node, stmt, collect)
-        ended = self.bars.state
+        # Without an iteration the buffers are those from before.
+        ended = {k: replace(b, owned=b.owned and (k not in head or head[k].owned)) for k, b in self.bars.state.items()}
         self.written(node.end[0])
         for key in sorted(touched):
             if key not in ended:
@@ -187,13 +192,10 @@ class Loops(Stores):
         return any(name in _mentioned(s) for s in _all(trial))
 
     def _writes(self, trial: Node, name: str) -> bool:
-        names, size = {name}, 0
-        while len(names) > size:  # a buffer that is swapped with another is written where the other is
-            size = len(names)
-            for s in _all(trial):
-                if isinstance(s, Assign) and s.note == "swap" and names & set(s.targets):
-                    names |= set(s.targets)
-        return any(isinstance(s, Store) and any(v.name in names for v in variables(s.target)) for s in _all(trial))
+        """Whether the body writes into this buffer, perhaps under the name that it has been passed on to."""
+        stmts = _all(trial)
+        names = memory_groups(tuple(stmts)).get(name, {name})
+        return any(isinstance(s, Store) and any(v.name in names for v in variables(s.target)) for s in stmts)
 
     def _reset(self, key: str) -> None:
         """A name that every iteration gives a new value: its cotangent is zero at the head of the body."""
