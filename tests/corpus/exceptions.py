@@ -1,4 +1,4 @@
-"""`try`: handlers, `else`, `finally`, exceptions raised by hand, by NumPy and by Python, in loops and inside each other."""
+"""`try`: handlers, `else`, `finally`; exceptions of NumPy, of Python, and raised by hand; loops."""
 
 import math
 
