@@ -429,20 +429,55 @@ class Builder:
             v.expr.name for v in values if isinstance(v.expr, Var) and v.expr.place in (None, Place(v.expr.name))
         ]
         permuted = sorted(swapped) == sorted(targets)
+        if permuted and self._named_elsewhere(own):
+            permuted = False
         if not permuted and any(self._leads_into(v, own) for v in values):
             for k, value in enumerate(values):  # in the state, so that they follow what they lead into
                 self.state.env[frame, f"#{k}"] = self.bind(self.temp(node, "t", k), value)
             for k, name in enumerate(names):
                 self.assign(name, self.state.env.pop((frame, f"#{k}")), node)
             return
-        for target, value in zip(targets, values, strict=True):
-            self.save_before_rebinding(target, value.expr, inside=own)
+        if permuted:
+            self._follow(dict(zip(swapped, targets, strict=True)), own)
+        else:
+            for target, value in zip(targets, values, strict=True):
+                self.save_before_rebinding(target, value.expr, inside=own)
         self.emit(Assign(tuple(targets), tuple(v.expr for v in values), self.line, "swap" if permuted else ""))
         for name, target, value in zip(names, targets, values, strict=True):
             moved = value
             if permuted and isinstance(value.expr, Var) and value.expr.place == Place(value.expr.name):
                 moved = replace(value, expr=replace(value.expr, place=Place(target)))
             self.state.env[frame, name] = self.bound(target, moved)
+
+    def _named_elsewhere(self, names: set[str]) -> bool:
+        """Whether a container, or another name, means what one of `names` holds."""
+        held = [v for key, v in self.state.env.items() if self.local_names.get(key) not in names]
+        held += [v for obj in self.state.heap.values() for v in obj.items]
+        return any(
+            var.name in names and not (isinstance(v, Num) and v.expr == var and self._is_own(v, names))
+            for v in held
+            for var in vars_of(v)
+        )
+
+    def _is_own(self, value: Num, names: set[str]) -> bool:
+        """Whether a value is held by an author's name of another kind, whose IR name is among `names`."""
+        return any(
+            held is value and self.kind_names.get((*key, kind_of(value.type))) in names
+            for key, held in self.state.env.items()
+        )
+
+    def _follow(self, moves: dict[str, str], own: set[str]) -> None:
+        """Views follow the object that they show to its new name."""
+
+        def moved(e: Expr) -> Expr:
+            if isinstance(e, Var) and e.name not in own and e.place is not None and e.place.root in moves:
+                return replace(e, place=Place(moves[e.place.root], e.place.path))
+            return map_children(e, moved)
+
+        for key, value in list(self.state.env.items()):
+            self.state.env[key] = map_abs(value, moved)
+        for site, obj in list(self.state.heap.items()):
+            self.state.heap[site] = replace(obj, items=tuple(map_abs(v, moved) for v in obj.items))
 
     def _leads_into(self, value: Num, names: set[str]) -> bool:
         """Whether a value is memory that is written in place somewhere and is owned by one of `names`."""

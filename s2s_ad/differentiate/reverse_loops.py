@@ -126,13 +126,12 @@ class Loops(Stores):
         for key in sorted(touched):
             self.bars.settle(key)
             bar = self.bars.state[key]
-            if (
-                key not in shared
-                and not bar.owned
-                and isinstance(bar.type, Array | Unknown)
-                and self._writes(trial, bar.name)
-            ):
+            if key in shared or bar.owned or not self._writes(trial, bar.name):
+                continue
+            if isinstance(bar.type, Array | Unknown):
                 self.bars.whole(key)
+            elif isinstance(bar.type, ListOf):
+                self.bars.set(key, Call(list, (bar.var,), (), bar.type), owned=True)
         if collect:
             assert isinstance(stmt, For) and isinstance(stmt.iter, Each)
             key = self._list_key(stmt)
@@ -195,7 +194,12 @@ class Loops(Stores):
         """Whether the body writes into this buffer, perhaps under the name that it has been passed on to."""
         stmts = _all(trial)
         names = memory_groups(tuple(stmts)).get(name, {name})
-        return any(isinstance(s, Store) and any(v.name in names for v in variables(s.target)) for s in stmts)
+        for stmt in stmts:
+            match stmt:
+                case Store(written) | Append(written) | PopLast(source=written) | Effect(Call(Method(), (written, *_))):
+                    if any(v.name in names for v in variables(written)):
+                        return True
+        return False
 
     def _reset(self, key: str) -> None:
         """A name that every iteration gives a new value: its cotangent is zero at the head of the body."""

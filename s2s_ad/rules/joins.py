@@ -98,6 +98,11 @@ def concatenate(xs, y, y_bar, axis=0, dtype=None):
     if len(xs) == 1:
         return (y_bar.reshape(xs[0].shape),)
     at = 0 if axis is None else axis
+    if isinstance(xs, list):  # of run-time length
+        sizes = [x.size if axis is None else x.shape[axis] for x in xs]
+        bounds = np.cumsum(sizes)
+        parts = [portion(y_bar, bounds[k] - sizes[k], bounds[k], at) for k, _ in enumerate(xs)]
+        return [part.reshape(x.shape) for part, x in zip(parts, xs, strict=True)] if axis is None else parts
     ends = sums_of(tuple([x.size if axis is None else x.shape[axis] for x in xs[:-1]]))
     parts: tuple[Any, ...] = (first_of(y_bar, ends[0], at),)
     for k in span(1, len(xs) - 1):

@@ -39,6 +39,7 @@ def absolute(x, y, y_bar):
     return y_bar * np.sign(x)
 
 
+derivative(math.fabs, "y_bar * (1.0 * (x > 0) - (x < 0))", samples=numbers(-2, 2))
 derivative(abs, "y_bar * (1.0 * (x > 0) - (x < 0))", samples=lambda: (*numbers(-2, 2)(), call(0.0, smooth=False)))
 derivative(np.fabs, "y_bar * np.sign(x)", samples=lambda: (*unary(-2, 2)(), call(KINK, smooth=False)))
 
