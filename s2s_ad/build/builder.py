@@ -72,6 +72,7 @@ from s2s_ad.ir.nodes import (
     Ref,
     Stmt,
     Var,
+    map_children,
     number,
 )
 from s2s_ad.ir.types import BOOL, INT, OPAQUE, Array, ListOf, TupleOf, Type, Unknown, join

@@ -95,14 +95,14 @@ def sums_of(sizes):
     ),
 )
 def concatenate(xs, y, y_bar, axis=0, dtype=None):
-    if len(xs) == 1:
-        return (y_bar.reshape(xs[0].shape),)
     at = 0 if axis is None else axis
-    if isinstance(xs, list):  # of run-time length
+    if isinstance(xs, list):  # of a length that is known only at run time
         sizes = [x.size if axis is None else x.shape[axis] for x in xs]
         bounds = np.cumsum(sizes)
-        parts = [portion(y_bar, bounds[k] - sizes[k], bounds[k], at) for k, _ in enumerate(xs)]
-        return [part.reshape(x.shape) for part, x in zip(parts, xs, strict=True)] if axis is None else parts
+        rows = [portion(y_bar, bounds[k] - sizes[k], bounds[k], at) for k, _ in enumerate(xs)]
+        return [row.reshape(x.shape) for row, x in zip(rows, xs, strict=True)] if axis is None else rows
+    if len(xs) == 1:
+        return (y_bar.reshape(xs[0].shape),)
     ends = sums_of(tuple([x.size if axis is None else x.shape[axis] for x in xs[:-1]]))
     parts: tuple[Any, ...] = (first_of(y_bar, ends[0], at),)
     for k in span(1, len(xs) - 1):
