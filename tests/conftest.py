@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-
 # Known to fail: what is not understood yet (refused with place and remedy), or not exact yet. Each is expected to fail,
 # strictly: whoever mends one takes it out of this table.
 OPEN = {

@@ -27,6 +27,7 @@ from s2s_ad.ir.nodes import (
     For,
     If,
     Method,
+    PopLast,
     Step,
     Stmt,
     Store,
