@@ -38,7 +38,7 @@ OPTIONAL = {"scipy", "optree", "rich", "pygments", "IPython"}
 # Compilers that only a backend may touch.
 COMPILERS = {"jax", "jaxlib", "numba", "llvmlite"}
 
-MAX_LINES, MAX_FUNCTION = 600, 50
+MAX_LINES, MAX_FUNCTION = 700, 50
 WANTED_LINES = 400
 
 

@@ -28,6 +28,7 @@ from s2s_ad.ir.nodes import (
     If,
     Method,
     PopLast,
+    PopLast,
     Step,
     Stmt,
     Store,
