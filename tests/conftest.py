@@ -16,7 +16,6 @@ OPEN = {
     "test_g12_deep_expressions": "very deep expressions exceed Python's recursion limit in the builder",
     "calls-self_recursion": "recursion whose depth is known only at run time is refused",
     "calls-mutual_recursion": "recursion whose depth is known only at run time is refused",
-    "lists-concatenated": "refused: concatenation of a list of arrays of run-time length",
     "test_row[np.arctan2(x, y)-x = 0.0": "np.arctan2(0, 0) of Python floats raises ZeroDivisionError in the adjoint",
 }
 

@@ -28,7 +28,6 @@ from s2s_ad.ir.nodes import (
     If,
     Method,
     PopLast,
-    PopLast,
     Step,
     Stmt,
     Store,
