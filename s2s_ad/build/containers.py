@@ -478,6 +478,11 @@ def list_method(
             rest = list(items)
             rest.insert(key, b.container_item(value, b.node, "item"))
             b.state.heap[base.site] = ListObject(tuple(rest))
+        case "__getitem__", [k]:
+            which = known_value(k)
+            if not isinstance(which, int):
+                raise make_site_dynamic(b, base.site)
+            return items[which]
         case "reverse", []:
             b.state.heap[base.site] = ListObject(items[::-1])
         case "clear", []:

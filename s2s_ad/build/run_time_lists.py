@@ -173,6 +173,8 @@ def sorted_list(b: Builder, items: Num, key: Abs, reverse: Abs, node: ast.AST) -
 
 def sorted_range(b: Builder, whole: RangeValue, key: Abs, reverse: Abs, node: ast.AST) -> Num | None:
     """Positions in the order of a list's items, as a derivative's text sorts; None for another key."""
+    if isinstance(key, Bound) and key.function == "__getitem__" and isinstance(key.receiver, ObjectRef):
+        raise containers.make_site_dynamic(b, key.receiver.site)
     if not (isinstance(key, Bound) and key.function == "__getitem__" and isinstance(key.receiver, Num)):
         return None
     return _order_by(b, b.expr(whole), key.receiver, reverse, node) if isinstance(key.receiver.type, ListOf) else None
