@@ -274,6 +274,7 @@ def gaussian_filter(
         width = sigma[axis] if isinstance(sigma, (tuple, list)) else sigma
         if width > 1e-15:
             result = smoothed(result, width, axis, orders[axis], modes[axis], cval, truncate, radius)
+            result = result.reshape(input.shape)  # the same, known while compiling
     return result
 
 
