@@ -110,6 +110,8 @@ class Facts:
     layout: bool = False
     static_arguments: set[str] = field(default_factory=set)
     unrolled: set[str] = field(default_factory=set)
+    unrolls: bool = False
+    loops: set[str] = field(default_factory=set)
     numbers: dict[Any, int] = field(default_factory=dict)
 
     def number(self, key: Any) -> int:

@@ -69,7 +69,7 @@ def run_loop(
         return
     items = iterate(b, iterable)
     if isinstance(items, StaticItems):
-        _unroll(b, node, list(items.items), bind, body, stop)
+        _unroll(b, node, list(items.items), bind, body, stop, source=iterable)
         return
     if isinstance(items, GuardedItems):
         _unroll(b, node, list(items.items), bind, body, stop, items.tests)
@@ -77,7 +77,9 @@ def run_loop(
     count = known_value(items.count)
     if isinstance(count, int) and count <= UNROLL_LIMIT:
         site = b.site(node, "loop")
-        if site in b.facts.unrolled:
+        if count <= _FEW:
+            b.facts.loops.add(site)
+        if site in b.facts.unrolled or b.facts.unrolls and count <= _FEW:
             _unroll(b, node, [items.item(Num(number(k), known=k)) for k in range(count)], bind, body, stop)
             return
         b.unrollable.append(site)
@@ -153,15 +155,20 @@ def _unroll(
     body: Callable[[], object],
     stop: str | None,
     tests: tuple[Abs, ...] = (),
+    source: Abs | None = None,
 ) -> None:
     from s2s_ad.build.statements import conditional
 
     if len(items) > UNROLL_LIMIT * 16:
         raise b.fail(f"a loop over a container of {len(items)} different items would be unrolled", "Use an array.")
     outer = b.unrolled
+    held = _lists_in(b, source)
 
     def rest(k: int) -> None:
-        if k == len(items):
+        nonlocal held
+        if _lists_in(b, source) != held:
+            items[:], held = _changed(b, source, k), _lists_in(b, source)
+        if k >= len(items):
             return
         if tests:
             conditional(b, node, tests[k], lambda: step(k), lambda: None)
@@ -171,7 +178,8 @@ def _unroll(
     def step(k: int) -> None:
         b.unrolled = (*outer, id(node), k)
         bind(items[k])
-        body()
+        if body() is True:
+            raise Unreachable
         b.unrolled = outer
         flag = None if stop is None else b.state.env.get((b.frame.key, stop))
         known = NOTHING if flag is None else known_value(flag)
@@ -181,6 +189,24 @@ def _unroll(
             conditional(b, node, flag, lambda: None, lambda: rest(k + 1))
 
     rest(0)
+
+
+def _lists_in(b: Builder, source: Abs | None) -> dict[str, tuple[Abs, ...]]:
+    """The items of the lists that are being looped over."""
+    if source is None:
+        return {}
+    objects = {site: b.state.heap.get(site) for site in sites_of(source)}
+    return {site: obj.items for site, obj in objects.items() if isinstance(obj, ListObject)}
+
+
+def _changed(b: Builder, source: Abs | None, k: int) -> list[Abs]:
+    """Python asks a list for its next item when it needs it: what the body has changed is seen."""
+    assert source is not None
+    lazy = isinstance(source, ObjectRef) or (isinstance(source, Iteration) and source.kind in ("enumerate", "zip"))
+    found = iterate(b, source) if lazy else None
+    if not isinstance(found, StaticItems):
+        raise b.fail("a list is changed while it is looped over", "Loop over a copy, or over its indices.")
+    return list(found.items)
 
 
 def _counted(

@@ -62,20 +62,50 @@ def build(source: FunctionSource, specs: dict[str, Spec], wrt: tuple[str, ...]) 
         return _settled(source, specs, wrt)
 
 
+_deep = threading.Lock()
+_depth = 0
+_limit = 0
+
+
 @contextmanager
 def deep_recursion() -> Iterator[None]:
-    """Functions that are written out in each other need a deep stack, which is Python's own: none of C's."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, _STACK))
+    """Functions that are written out in each other, and deep expressions, need a deep stack.
+
+    The limit is the process's: the first to need it sets it, the last to need it sets it back."""
+    global _depth, _limit
+    with _deep:
+        if _depth == 0:
+            _limit = sys.getrecursionlimit()
+            sys.setrecursionlimit(max(_limit, _STACK))
+        _depth += 1
     try:
         yield
     finally:
-        sys.setrecursionlimit(before)
+        with _deep:
+            _depth -= 1
+            if _depth == 0:
+                sys.setrecursionlimit(_limit)
 
 
 def _settled(source: FunctionSource, specs: dict[str, Spec], wrt: tuple[str, ...]) -> Built:
-    facts = Facts()
     tree = normalise(source.tree, source)
+    facts = Facts()
+    try:
+        return _walked(source, tree, facts, specs, wrt)
+    except (UnsupportedSyntax, AliasingError) as error:
+        if isinstance(error, CertainError) or not facts.loops:
+            raise
+        # A loop of few iterations may have hidden what must be known: every one of them is written out.
+        patient = Facts(unrolled=set(facts.loops), unrolls=True)
+        try:
+            return _walked(source, tree, patient, specs, wrt)
+        except S2SError:
+            raise error from None
+
+
+def _walked(
+    source: FunctionSource, tree: ast.FunctionDef, facts: Facts, specs: dict[str, Spec], wrt: tuple[str, ...]
+) -> Built:
     reserved = set(_every_name(source.tree))
     for _ in range(_WALKS):
         builder = Builder(source, facts, Names(reserved))
