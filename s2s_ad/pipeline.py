@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from s2s_ad.backends.numpy_backend import compile_module
 from s2s_ad.build.builder import Capture, Guard
-from s2s_ad.build.program import Built, build
+from s2s_ad.build.program import Built, build, deep_recursion
 from s2s_ad.differentiate.forward import primal as as_understood
 from s2s_ad.differentiate.forward import tangent
 from s2s_ad.differentiate.gradient import Adjoint, gradient, vjp
@@ -49,6 +49,11 @@ class Program:
 
 
 def derive(source: FunctionSource, specs: dict[str, Spec], request: Request) -> Program:
+    with deep_recursion():
+        return _derived(source, specs, request)
+
+
+def _derived(source: FunctionSource, specs: dict[str, Spec], request: Request) -> Program:
     primal = build(source, specs, request.wrt)
     adjoint = differentiate(primal, source, request)
     functions = [clean(f, request.optimize) for f in adjoint.functions]

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 
 UNROLL_LIMIT = 64
-_FEW = 8  # iterations of a loop that is written out where nothing else helps
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from s2s_ad.build import containers
 from s2s_ad.build.alternatives import choose_to_do
-from s2s_ad.build.builder import Restart
+from s2s_ad.build.builder import Restart, Unreachable
 from s2s_ad.build.iterables import UNROLL_LIMIT, Counted, GuardedItems, StaticItems, iterate, passes
 from s2s_ad.build.join import join_states
 from s2s_ad.build.values import (
     NOTHING,
     Abs,
     Iteration,
+    ListObject,
     Num,
+    ObjectRef,
     OneOf,
     Poison,
     RangeValue,
@@ -28,6 +30,7 @@ from s2s_ad.build.values import (
     forget_unreachable,
     known_value,
     leaf_expr,
+    sites_of,
 )
 from s2s_ad.errors import AliasingError, CertainError, UnsupportedSyntax
 from s2s_ad.ir.nodes import (
@@ -47,6 +50,8 @@ from s2s_ad.ir.types import BOOL, INT, Array, ListOf, TupleOf, Type, is_inexact
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
+
+_FEW = 8  # iterations of a loop that is written out where nothing else helps
 
 
 # -- running -----------------------------------------------------------------------------------------------------------
@@ -386,7 +391,6 @@ def _unroll_instead(b: Builder) -> None:
 
 def _attempt(b: Builder, run: Callable[[], None]) -> None:
     """One iteration; what raises in any case ends it."""
-    from s2s_ad.build.builder import Unreachable
     from s2s_ad.build.statements import raised_error
 
     try:

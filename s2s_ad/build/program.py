@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from s2s_ad.build.builder import Builder, Capture, Facts, Frame, Guard, Restart
 from s2s_ad.build.holes import hole
 from s2s_ad.build.statements import run_body
 from s2s_ad.build.values import Abs, is_number
-from s2s_ad.errors import S2SError, internal
+from s2s_ad.errors import AliasingError, CertainError, S2SError, UnsupportedSyntax, internal
 from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, place_of
 from s2s_ad.ir.names import Names
