@@ -228,7 +228,10 @@ def _tuple(b: Builder, args: list[Abs], kwargs: dict[str, Abs]) -> Abs:
     if args and isinstance(args[0], Num):
         if isinstance(args[0].type, TupleOf | Opaque):
             return args[0]
-        return _list(b, args, kwargs)
+        items = _list(b, args, kwargs)
+        if b.in_rule and isinstance(items, Num):  # an index: a list there would pick entries
+            return Num(Call(tuple, (items.expr,), (), OPAQUE))
+        return items
     return Tup(tuple(containers.items_of(b, args[0]))) if args else Tup(())
 
 
