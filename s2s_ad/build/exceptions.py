@@ -45,6 +45,7 @@ from s2s_ad.ir.nodes import (
     With,
     all_assigned,
     all_statements,
+    assigned,
     map_statement,
     number,
     statement_exprs,
@@ -278,8 +279,14 @@ def _renamed(b: Builder, block: list[Stmt], fresh: dict[str, str]) -> list[Stmt]
 
 
 def _is_read(name: str, block: list[Stmt]) -> bool:
-    exprs = (e for s in all_statements(tuple(block)) for e in statement_exprs(s))
-    return any(isinstance(e, Var) and e.name == name for expr in exprs for e in walk(expr))
+    """Whether the block reads the value that the name has before it."""
+    for stmt in block:
+        exprs = (e for s in all_statements((stmt,)) for e in statement_exprs(s))
+        if any(isinstance(e, Var) and e.name == name for expr in exprs for e in walk(expr)):
+            return True
+        if name in assigned(stmt):
+            return False
+    return False
 
 
 def _rename(stmt: Stmt, old: str, new: str) -> Stmt:

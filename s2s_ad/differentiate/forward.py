@@ -34,13 +34,13 @@ def tangent(built: Built, wrt: tuple[str, ...], has_aux: bool) -> Adjoint:
     result, aux = _parts(built, has_aux)
     result = named_result(built, result, body)
     leaves = _leaves(built, wrt)
-    varied = varied_names(tuple(body), leaves)
+    value = built.builder.expr(result)
+    varied = varied_names(tuple(body), leaves, names_read(value))
     dots = {w: names.fresh(f"{w}_dot") for w in wrt}
     inliner = Inliner(names)
     types = dict(built.builder.types)
     prepared = Prepared(names, set(varied), types, inliner).block(tuple(body))
-    varied |= varied_names(prepared, leaves)
-    value = built.builder.expr(result)
+    varied |= varied_names(prepared, leaves, names_read(value))
     live: Table = {}
     live_before(prepared, names_read(value) | (set() if aux is None else names_read(built.builder.expr(aux))), live)
     sweep, out = swept(built, prepared, types, varied, dots, leaves, live)

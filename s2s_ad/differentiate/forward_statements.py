@@ -17,7 +17,7 @@ import numpy as np
 
 from s2s_ad.analysis.activity import active_names, owner
 from s2s_ad.analysis.liveness import Table
-from s2s_ad.analysis.memory import in_list
+from s2s_ad.analysis.memory import in_list, memory_groups
 from s2s_ad.differentiate.bars import is_fresh, zero_type
 from s2s_ad.differentiate.forward_expr import ExpressionTangent, zeros_of
 from s2s_ad.differentiate.inline_rule import Inliner
@@ -65,10 +65,12 @@ class Prepared(Preparer):
         return replace(stmt, body=self.inside(stmt.body))
 
 
-def varied_names(block: Block, leaves: set[str]) -> set[str]:
-    """The names whose tangents may differ from zero."""
+def varied_names(block: Block, leaves: set[str], result: set[str]) -> set[str]:
+    """The names whose tangents may differ from zero and matter for the result; views matter as what they look at."""
     every = all_assigned(block) | leaves | {owner(v) or "" for s in all_statements(block) for v in _read(s)}
-    return set(active_names(block, leaves, every))
+    useful = active_names(block, leaves, result)
+    groups = memory_groups(block)
+    return {name for name in active_names(block, leaves, every) if useful & groups.get(name, {name})}
 
 
 def _read(stmt: Stmt) -> Iterable[Var]:
