@@ -24,7 +24,7 @@ from s2s_ad.frontend.normalise import normalise
 from s2s_ad.frontend.source import FunctionSource, retrieve
 from s2s_ad.ir.names import Names
 from s2s_ad.ir.nodes import Call, Const, Display, Expr, Index, Ref, Stmt
-from s2s_ad.ir.types import INT, TupleOf
+from s2s_ad.ir.types import INT, TupleOf, is_inexact
 from s2s_ad.rules.registry import Rule, name_of, unhandled_options
 
 _WALKS = 20
@@ -156,7 +156,7 @@ def _check_options(rule: Rule, options: dict[str, Any], active: Callable[[Expr],
     """An option that moves, or one that the rule does not know, would be left out silently."""
     name = name_of(rule.primal)
     for option, value in options.items():
-        if _is_expr(value) and active(value):
+        if _is_expr(value) and is_inexact(value.type) and active(value):
             raise MissingRule(
                 f"cannot differentiate `{name}` with respect to its argument `{option}`",
                 "Treat it as constant with stop_gradient(...).",

@@ -198,7 +198,7 @@ def lstsq(a, b, rcond=None):
     ],
 )
 def tensorinv(a, ind=2):
-    size = math.prod(a.shape[ind:])
+    size = int(math.prod(a.shape[ind:]))
     return np.linalg.inv(a.reshape(size, size)).reshape(a.shape[ind:] + a.shape[:ind])
 
 
@@ -214,7 +214,7 @@ def tensorinv(a, ind=2):
 def tensorsolve(a, b, axes=None):
     if axes is not None:
         a = np.transpose(a, moved_last(axes, a.ndim))
-    size = math.prod(b.shape)
+    size = int(math.prod(b.shape))
     return np.linalg.solve(a.reshape(size, size), b.reshape(size)).reshape(a.shape[b.ndim :])
 
 
