@@ -227,9 +227,16 @@ class Builder:
     def temp(self, node: ast.AST, hint: str, tag: object = "") -> str:
         """A name for an intermediate value: the same in every walk over the same node."""
         key = (self.frame.key, id(node), hint, tag, self.unrolled)
+        key = (*key, self.count(key))
         if key not in self.temps:
             self.temps[key] = self.names.fresh(hint.strip("#") or "t")
         return self.temps[key]
+
+    def count(self, key: Any) -> int:
+        """How often this has been asked for on the way here: what was made before may still be in use."""
+        number = self.state.uses.get(key, 0)
+        self.state.uses[key] = number + 1
+        return number
 
     def site(self, node: ast.AST, tag: object = "") -> str:
         """The identity of a place of the program that makes an object."""
@@ -536,7 +543,11 @@ class Builder:
                 if var.name == name:
                     return var
         type_ = self.types.get(name)
-        return None if type_ is None else Var(name, type_)
+        if type_ is None:
+            return None
+        held = [*self.state.env.values(), *(v for o in self.state.heap.values() for v in o.items)]
+        owns = any(var.place is not None and var.place.root == name for obj in held for var in vars_of(obj))
+        return Var(name, type_, Place(name) if owns else None)
 
     def rename_in_state(self, old: str, new: Var, keep: set[Any]) -> None:
         """Every value that mentions the name `old`, but for the names `keep`, mentions `new` instead."""
@@ -583,7 +594,8 @@ class Builder:
     def part_ways(self, root: str) -> None:
         """`root` is written: copies that stood for it, or originals that it stood for, are not what they were."""
         gone = {name for name, sources in self.state.detached.items() if root in sources}
-        gone |= self.state.detached.get(root, frozenset())
+        shared = self.state.detached.get(root, frozenset())
+        gone |= shared | {name for name, sources in self.state.detached.items() if name != root and sources & shared}
         if not gone:
             return
         reason = "this array may share memory with another one that has been written since, depending on the path taken"

@@ -430,7 +430,8 @@ def inline(b: Builder, function: FunctionSource | Closure, args: list[Abs], kwar
     outer = b.frame
     parent = function.frame if isinstance(function, Closure) else None
     assigned, nonlocals = names_assigned(normal)
-    key = b.facts.number(("call", outer.key, id(b.node), b.unrolled, id(tree)))
+    place = ("call", outer.key, id(b.node), b.unrolled, id(tree))
+    key = b.facts.number((*place, b.count(place)))
     frame = Frame(key, source, parent, assigned, nonlocals)
     values = bind_parameters(b, function, normal, args, kwargs)
     if isinstance(function, FunctionSource):

@@ -32,7 +32,7 @@ from s2s_ad.build.values import (
     varied,
 )
 from s2s_ad.ir.nodes import Append, Call, Const, Display, Expr, Index, Place, PopLast, Var
-from s2s_ad.ir.types import INT, OPAQUE, Array, ListOf, Opaque, TupleOf, Type, Unknown, join
+from s2s_ad.ir.types import INT, OPAQUE, Array, ListOf, Opaque, Scalar, TupleOf, Type, Unknown, join
 
 if TYPE_CHECKING:
     from s2s_ad.build.builder import Builder
@@ -290,6 +290,9 @@ def sequence_operator(b: Builder, op: Any, x: Abs, y: Abs) -> Abs | None:
             if items is None:
                 continue
             count = known_value(other)
+            whole = isinstance(count, int) or count is NOTHING and _is_whole(other)
+            if not whole:
+                raise b.certain(TypeError, "a sequence can be multiplied by a whole number only")
             if isinstance(count, int) and count * len(items) <= 64 and b.site(b.node, "list") not in b.facts.dynamic:
                 return Tup(tuple(items) * count) if isinstance(one, Tup) else make_list(b, b.node, items * count)
             return _repeated(b, items, other)
@@ -309,6 +312,12 @@ def _merged(b: Builder, x: ObjectRef, y: ObjectRef) -> Abs | None:
             return None
         pairs.update(zip(part.keys, part.items, strict=True))
     return b.allocate(b.site(b.node, "dict"), DictObject(tuple(pairs), tuple(pairs.values())))
+
+
+def _is_whole(value: Abs) -> bool:
+    """Whether a value may be a whole number."""
+    type_ = getattr(value, "type", None)
+    return isinstance(type_, Opaque | Unknown) or isinstance(type_, Scalar) and type_.dtype.kind in "biu"
 
 
 def _list_items(b: Builder, value: Abs) -> list[Abs] | None:
@@ -463,10 +472,12 @@ def list_method(
                 raise make_site_dynamic(b, base.site) from None
             named = tuple(b.container_item(v, b.node, f"item_{k}") for k, v in enumerate(more))
             b.state.heap[base.site] = ListObject(items + named)
-        case "pop", _ if items:
+        case "pop", _:
             key = known_value(args[0]) if args else -1
             if key is NOTHING:
                 raise make_site_dynamic(b, base.site)
+            if not isinstance(key, int) or not -len(items) <= key < len(items):
+                raise b.certain(IndexError, "pop from empty list" if not items else "pop index out of range")
             rest = list(items)
             popped = rest.pop(key)
             b.state.heap[base.site] = ListObject(tuple(rest))
@@ -610,6 +621,8 @@ def dict_method(
             if key is NOTHING:
                 raise b.fail("a dict key must be known when the program is derived", "Use a list, or constant keys.")
             fallback = args[1] if len(args) > 1 else Known(None)
+            if name == "pop" and key not in obj.keys and len(args) < 2:
+                raise b.certain(KeyError, f"the dict has no key {key!r} here")
             found = obj.items[obj.keys.index(key)] if key in obj.keys else fallback
             if name == "pop":
                 pairs = [(k, v) for k, v in zip(obj.keys, obj.items, strict=True) if k != key]
@@ -620,6 +633,9 @@ def dict_method(
                 found = b.container_item(found, b.node, "item")
                 b.state.heap[base.site] = replace(obj, keys=(*obj.keys, key), items=(*obj.items, found))
             return found
+        case "clear":
+            b.state.heap[base.site] = replace(obj, keys=(), items=())
+            return Known(None)
         case "copy":
             site = b.site(b.node, "dict")
             return b.allocate(site, obj)

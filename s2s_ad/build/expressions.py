@@ -254,6 +254,7 @@ def _choice(b: Builder, node: ast.AST, test: ast.expr, then: Callable[[], Abs], 
 
 def branch(b: Builder, node: ast.AST, test: Expr, then: Callable[[], Abs], orelse: Callable[[], Abs]) -> Abs:
     """A value that one of two paths gives: an expression where that is simple, else an `if` statement."""
+    use = b.count(("choice", b.frame.key, id(node), b.unrolled))
     before = b.state
     then_block: list[Stmt] = []
     else_block: list[Stmt] = []
@@ -280,13 +281,13 @@ def branch(b: Builder, node: ast.AST, test: Expr, then: Callable[[], Abs], orels
         type_ = join(ex.type, ey.type, "choice")
         if type_ is not None:
             return Num(Choice(test, ex, ey, type_))
-    name = "#choice"
+    name, target = "#choice", b.temp(node, "t", ("choice", use))
     with b.into(then_block):
         b.state = x_state
-        _hold(b, node, name, x)
+        _hold(b, node, name, x, target)
     with b.into(else_block):
         b.state = y_state
-        _hold(b, node, name, y)
+        _hold(b, node, name, y, target)
     joined, x_fix, y_fix = join_states(b, x_state, y_state, b.site(node))
     b.state = joined
     b.emit(If(test, (*then_block, *x_fix), (*else_block, *y_fix), b.line))
@@ -313,11 +314,9 @@ def _or_raise(b: Builder, value: Callable[[], Abs]) -> Abs | None:
         return None
 
 
-def _hold(b: Builder, node: ast.AST, name: str, value: Abs) -> None:
+def _hold(b: Builder, node: ast.AST, name: str, value: Abs, target: str) -> None:
     key = (b.frame.key, name)
-    if key not in b.local_names:
-        b.local_names[key] = b.temp(node, "t", "choice")
-    b.local_names[key] = b.temp(node, "t", "choice")
+    b.local_names[key] = target
     b.state.env.pop(key, None)
     b.assign(name, value, node)
 

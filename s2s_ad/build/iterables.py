@@ -128,6 +128,9 @@ def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Gu
     if kind == "zip":
         return _zipped(b, [iterate(b, part) for part in parts], parts)
     if kind == "reversed":
+        backwards = _backwards(b, parts[0]) if isinstance(parts[0], RangeValue) else None
+        if backwards is not None:
+            return _range(b, backwards)
         inner = iterate(b, parts[0])
         if isinstance(inner, StaticItems):
             return StaticItems(inner.items[::-1])
@@ -138,6 +141,9 @@ def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Gu
             count = b.atom(count, b.node, "count")
 
         def from_end(k: Num) -> Abs:
+            if isinstance(known_value(count), int) and isinstance(known_value(k), int):
+                at = known_value(count) - 1 - known_value(k)
+                return inner.item(Num(number(at), known=at))
             last = apply(b, operator.sub, [count, Known(1)], {}, "op")
             return inner.item(b.atom(apply(b, operator.sub, [last, k], {}, "op"), b.node, "position"))  # type: ignore[arg-type]
 
@@ -149,6 +155,22 @@ def _combined(b: Builder, kind: str, parts: tuple[Abs, ...]) -> StaticItems | Gu
     if kind == "chain":
         return StaticItems(tuple(item for part in parts for item in containers.items_of(b, part)))
     raise b.fail(f"`{kind}` cannot be looped over here")
+
+
+def _backwards(b: Builder, value: RangeValue) -> RangeValue | None:
+    """The same numbers from the last to the first, where that is a range as plain."""
+    start, stop, step = known = [known_value(v) for v in (value.start, value.stop, value.step)]
+    if NOTHING not in known:
+        turned = range(start, stop, step)[::-1]
+        return RangeValue(Known(turned.start), Known(turned.stop), Known(turned.step))
+    if step != 1:
+        return None
+    ends = [
+        Known(known_value(v) - 1) if isinstance(v, Known) else apply(b, operator.sub, [v, Known(1)], {}, "op")
+        for v in (value.stop, value.start)
+    ]
+    assert all(isinstance(e, Num | Known) for e in ends)
+    return RangeValue(ends[0], ends[1], Known(-1))  # type: ignore[arg-type]
 
 
 def _product(b: Builder, inner: list[StaticItems | GuardedItems | Counted]) -> StaticItems | Counted:

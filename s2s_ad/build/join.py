@@ -67,6 +67,9 @@ class Joiner:
 
     def run(self) -> tuple[State, list[Stmt], list[Stmt]]:
         self.out.frozen = self.left.frozen | self.right.frozen
+        self.out.uses = dict(self.left.uses)
+        for use, number_ in self.right.uses.items():
+            self.out.uses[use] = max(number_, self.out.uses.get(use, 0))
         for state in (self.left, self.right):
             for name, sources in state.detached.items():
                 self.out.detached[name] = self.out.detached.get(name, frozenset()) | sources
@@ -223,10 +226,13 @@ class Joiner:
         unsure = xn.unsure or yn.unsure
         origins = xn.origins | yn.origins
         target = self._target(xn, yn, name, type_)
+        done = len(self.left_fix), len(self.right_fix)
         place = self._place(xn, yn, target, type_, origins, name)
         if isinstance(place, Poison):
             return place
-        for side, value in ((self.left_fix, xn), (self.right_fix, yn)):
+        for side, value, start in ((self.left_fix, xn, done[0]), (self.right_fix, yn, done[1])):
+            if any(isinstance(s, Assign) and target in s.targets for s in side[start:]):
+                continue
             if not (isinstance(value.expr, Var) and value.expr.name == target):
                 side.append(Assign((target,), (value.expr,), self.b.line, "join"))
         self.b.types[target] = type_

@@ -355,6 +355,7 @@ def fix(
     for _ in range(24):
         block: list[Stmt] = []
         b.state = head.copy()
+        b.state.uses = dict(entry.uses)
         _forget_previous(b, rebound)
         with b.into(block), b.deeper():
             try:

@@ -241,14 +241,21 @@ def unpack_parallel(b: Builder, target: ast.Tuple | ast.List, value: Tup) -> Non
         return
     if not all(isinstance(e, ast.Name) for e in target.elts):
         value = _all_pinned(b, value, target)
-    for element, item in zip(target.elts, value.items, strict=True):
-        assign_target(b, element, item)
+    one_by_one(b, target, target.elts, list(value.items))
+
+
+def one_by_one(b: Builder, node: ast.AST, targets: list[ast.expr], values: list[Abs]) -> None:
+    """Give the targets their values; a value that waits is known, so that a name it mentions is kept for it."""
+    keys = [(b.frame.key, f"#waiting {id(node)} {k}") for k in range(len(values))]
+    b.state.env.update(zip(keys, values, strict=True))
+    for key, element in zip(keys, targets, strict=True):
+        assign_target(b, element, b.state.env.pop(key))
 
 
 def _all_pinned(b: Builder, value: Tup, target: ast.Tuple | ast.List) -> Tup:
     """Values that the targets, which are given theirs one after the other, cannot change any more."""
     rebound = {b.local(b.frame.key, n) for n in names_bound(target)}
-    rebound |= {b.temp(target, "t", k) for k in range(len(value.items))}
+    fresh_names = [b.temp(target, "t", k) for k in range(len(value.items))]
     held = [
         b.bind(b.temp(target, "held", k), v)
         if isinstance(v, Num) and isinstance(v.expr, Var) and v.expr.name in rebound
@@ -256,7 +263,7 @@ def _all_pinned(b: Builder, value: Tup, target: ast.Tuple | ast.List) -> Tup:
         for k, v in enumerate(value.items)
     ]
     fresh = [
-        b.bind(b.temp(target, "t", k), v) if isinstance(v, Num) and not isinstance(v.expr, Var) else v
+        b.bind(fresh_names[k], v) if isinstance(v, Num) and not isinstance(v.expr, Var) else v
         for k, v in enumerate(held)
     ]
     return Tup(tuple(fresh), value.cls)
@@ -343,8 +350,7 @@ def unpack(b: Builder, target: ast.expr, elts: list[ast.expr], value: Abs) -> No
     if len(values) < len(elts) - 1:
         raise b.certain(ValueError, f"{len(values)} values are unpacked into at least {len(elts) - 1} names")
     middle = containers.make_list(b, target, values[at : len(values) - after])
-    for element, item in zip(elts, [*values[:at], middle, *values[len(values) - after :]], strict=True):
-        assign_target(b, element, item)
+    one_by_one(b, target, elts, [*values[:at], middle, *values[len(values) - after :]])
 
 
 def _unpack_starred(b: Builder, target: ast.expr, elts: list[ast.expr], base: Num) -> None:
@@ -360,8 +366,7 @@ def _unpack_starred(b: Builder, target: ast.expr, elts: list[ast.expr], base: Nu
     )
     first = [index(b, base, [Known(k)], True) for k in range(at)]
     last = [index(b, base, [Known(k - after)], True) for k in range(after)]
-    for element, item in zip(elts, [*first, middle, *last], strict=True):
-        assign_target(b, element, item)
+    one_by_one(b, target, elts, [*first, middle, *last])
 
 
 def augmented(b: Builder, stmt: ast.AugAssign) -> None:

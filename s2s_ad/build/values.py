@@ -178,6 +178,7 @@ class State:
         self.env: dict[tuple[Any, str], Abs] = {}
         self.heap: dict[str, HeapObject] = {}
         self.frozen: frozenset[str] = frozenset()
+        self.uses: dict[Any, int] = {}
         # Names that hold a copy of what may have been one of several arrays, and the owners of those arrays.
         self.detached: dict[str, frozenset[str]] = {}
 
@@ -186,6 +187,7 @@ class State:
         other.env = dict(self.env)
         other.heap = dict(self.heap)
         other.frozen = self.frozen
+        other.uses = dict(self.uses)
         other.detached = dict(self.detached)
         return other
 
