@@ -226,7 +226,7 @@ class Builder:
 
     def temp(self, node: ast.AST, hint: str, tag: object = "") -> str:
         """A name for an intermediate value: the same in every walk over the same node."""
-        key = (self.frame.key, id(node), hint, tag, self.unrolled)
+        key: Any = (self.frame.key, id(node), hint, tag, self.unrolled)
         key = (*key, self.count(key))
         if key not in self.temps:
             self.temps[key] = self.names.fresh(hint.strip("#") or "t")
@@ -601,9 +601,9 @@ class Builder:
         reason = "this array may share memory with another one that has been written since, depending on the path taken"
 
         def lost(value: Abs) -> Abs:
-            if isinstance(value, Num) and any(leads_to(v, gone) for v in vars_of(value)):
-                return Poison(reason)
-            return Tup(tuple(lost(v) for v in value.items), value.cls) if isinstance(value, Tup) else value
+            if isinstance(value, Tup):
+                return Tup(tuple(lost(v) for v in value.items), value.cls)
+            return Poison(reason) if any(leads_to(v, gone) for v in vars_of(value)) else value
 
         for key, value in list(self.state.env.items()):
             self.state.env[key] = lost(value)
