@@ -350,6 +350,8 @@ def _dynamic_operator(b: Builder, op: Any, x: Abs, y: Abs) -> Abs:
         return run_time_lists.joined(b, [x, y], b.node)
     if op is operator.mul:
         items, count = (x, y) if isinstance(x, Num) and isinstance(x.type, ListOf) else (y, x)
+        if not isinstance(known_value(count), int) and not _is_whole(count):
+            raise b.certain(TypeError, "a list can be multiplied by a whole number only")
         return run_time_lists.repeated(b, items, count, b.node)
     raise b.fail("this operation on a list is not understood", "Write a loop or a comprehension.")
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from s2s_ad.analysis.activity import active_names, flows, owner
-from s2s_ad.analysis.binding import surely_bound
+from s2s_ad.analysis.binding import not_yet_bound, surely_bound
 from s2s_ad.analysis.liveness import Table, live_before, names_read
 from s2s_ad.analysis.memory import memory_groups
 from s2s_ad.analysis.recording import Recording
@@ -391,6 +391,7 @@ def sweeps(
     sweep = Sweep(names, active, types, frozenset(n for n in written if n is not None))
     sweep.bars.bar_names |= {k: b.name for k, b in seeds.items()}
     sweep.bars.state = {k: b for k, b in seeds.items() if k in active}
+    sweep.unborn = not_yet_bound(body)
     nodes = sweep.block(body)
     parameters = {p.name for p in work.built.parameters}
     primal = all_assigned(body) | parameters

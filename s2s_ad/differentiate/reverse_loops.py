@@ -84,7 +84,8 @@ class Loops(Stores):
         for block in (stmt.then, stmt.orelse):
             self.bars.state = dict(entry)
             node.inner.append(self.block(block))
-            outcomes.append(self.bars.state)
+            unborn = self.unborn.get(id(stmt), frozenset()) - entry.keys()
+            outcomes.append({k: b for k, b in self.bars.state.items() if k not in unborn})
         return outcomes
 
     def loop(self, node: Node, stmt: For | While) -> None:

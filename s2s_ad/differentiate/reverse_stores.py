@@ -52,6 +52,7 @@ class Stores:
         self.types = types
         self.bars = Bars(names, types)
         self.inliner = Inliner(names)
+        self.unborn: dict[int, frozenset[str]] = {}  # for each branch: names that are first bound in it or later
         self.killed: set[str] = set()  # arrays some of whose elements were overwritten: their cotangent is zero there
 
     def written(self, stmts: list[Stmt]) -> None:
